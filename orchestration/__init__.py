@@ -1,0 +1,1 @@
+"""Journeyline: one customer journey out of CRM, e-mail, app and support data."""

@@ -1,0 +1,28 @@
+"""A dbt-duckdb plugin: gives every dbt connection the pseudonym key, without it reaching a log.
+
+The padded key blocks become DuckDB variables, set by prepared statements; the `pseudonym` macro
+names only the variables.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dbt.adapters.duckdb.plugins import BasePlugin
+from duckdb import DuckDBPyConnection
+
+from orchestration.keys import hmac_blocks, pseudonym_key
+from orchestration.settings import Settings
+
+
+class Plugin(BasePlugin):
+    """Sets `jl_inner` and `jl_outer`, the key blocks of HMAC-SHA256."""
+
+    def initialize(self, plugin_config: dict[str, Any]) -> None:
+        """Nothing to configure: the settings come from the environment."""
+
+    def configure_connection(self, conn: DuckDBPyConnection) -> None:
+        """Set the key blocks as variables of this connection."""
+        inner, outer = hmac_blocks(pseudonym_key(Settings.from_environment()))
+        conn.execute("set variable jl_inner = ?::blob", [inner])
+        conn.execute("set variable jl_outer = ?::blob", [outer])

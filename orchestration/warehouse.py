@@ -1,0 +1,64 @@
+"""How the warehouse file is opened, and the one lock that its writers share."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from orchestration.errors import JourneylineError
+from orchestration.settings import Settings
+
+
+def connect(path: Path | str, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """Open a DuckDB file in UTC, with no extension ever fetched by itself."""
+    connection = duckdb.connect(
+        str(path),
+        read_only=read_only,
+        config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"},
+    )
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set preserve_insertion_order = true")
+    return connection
+
+
+@contextmanager
+def writer_lock(
+    settings: Settings, *, wait: bool = True, on_wait: Callable[[str], None] | None = None
+) -> Iterator[None]:
+    """Hold the home's only writer lock; the kernel frees it when the process dies.
+
+    Args:
+        settings: The home folder to lock.
+        wait: Wait for another writer; otherwise fail at once.
+        on_wait: Told one line when there is somebody to wait for.
+
+    Raises:
+        JourneylineError: Another writer holds the lock and `wait` is false.
+    """
+    settings.home.mkdir(parents=True, exist_ok=True)
+    path = settings.home / ".writer.lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 64, 0).decode(errors="replace").strip()
+            if not wait:
+                raise JourneylineError(
+                    f"Another run (process {holder}) is writing.",
+                    where=str(path),
+                    next_step="Wait for it to end, or leave out --no-wait.",
+                ) from None
+            if on_wait is not None:
+                on_wait(f"waiting for another run (process {holder}) to end")
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
