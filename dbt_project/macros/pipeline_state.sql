@@ -1,0 +1,62 @@
+{#-
+    Tables that outlive a dbt run and that dbt reads as sources: the id ledger's (written by
+    the ledger step) and the mark up to which the customer-grained models are built.
+    Created empty where they are missing, so that `dbt build` alone works.
+-#}
+{% macro create_pipeline_state() -%}
+    {%- if execute and flags.WHICH in ['build', 'run', 'test'] -%}
+        {%- for schema in ['identity', 'pipeline'] -%}
+            {%- do run_query('create schema if not exists ' ~ schema) -%}
+        {%- endfor -%}
+        {%- do run_query(
+            'create table if not exists identity.customer_records (record_key varchar, '
+            ~ 'customer_id varchar, changed_at timestamp, load_number integer, '
+            ~ 'previous_customer_id varchar)'
+        ) -%}
+        {%- do run_query(
+            'create table if not exists identity.history (known_at timestamp, '
+            ~ 'occurred_at timestamp, change varchar, customer_id varchar, '
+            ~ 'other_customer_id varchar, rule varchar, evidence varchar)'
+        ) -%}
+        {%- do run_query(
+            'create table if not exists identity.aliases (old_customer_id varchar, '
+            ~ 'customer_id varchar, known_at timestamp)'
+        ) -%}
+        {%- do run_query(
+            'create table if not exists pipeline.build_marks '
+            ~ '(load_number integer, as_of timestamp)'
+        ) -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#-
+    Moves the mark to the newest load when every model tagged `customer_grain` succeeded in
+    this invocation; otherwise the next run takes the same customers again.
+-#}
+{% macro mark_customer_grain_built(results) -%}
+    {%- if execute and flags.WHICH in ['build', 'run'] -%}
+        {%- set expected = [] -%}
+        {%- for node in graph.nodes.values() -%}
+            {%- if node.resource_type == 'model' and 'customer_grain' in node.tags -%}
+                {%- do expected.append(node.unique_id) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- set succeeded = [] -%}
+        {%- for result in results -%}
+            {%- if result.status | string == 'success' -%}
+                {%- do succeeded.append(result.node.unique_id) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- if expected and (expected | reject('in', succeeded) | list | length) == 0 -%}
+            create or replace table pipeline.build_marks as
+            select
+                cast(clocks.as_of as timestamp) as as_of,
+                cast(
+                    (select max(deliveries.load_number) from ingest.deliveries as deliveries)
+                    as integer
+                ) as load_number,
+            from pipeline.clock as clocks
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}

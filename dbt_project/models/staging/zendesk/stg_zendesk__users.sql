@@ -1,0 +1,25 @@
+-- one row per version of a support user
+with
+
+users as (
+    select
+        user_id,
+        organization_id,
+        external_id,
+        _delivery_id as delivery_id,
+        email,
+        name,
+        phone,
+        role,
+        locale,
+        _load_number as load_number,
+        _row_number as delivery_row_number,
+        _row_hash as row_hash,
+        is_active,
+        created_at,
+        updated_at,
+        _received_at as known_at,
+    from {{ source('zendesk', 'users') }}
+)
+
+select * from users
