@@ -16,7 +16,7 @@ contents as (
         _row_hash as row_hash,
         published_at,
         updated_at,
-        _received_at as known_at,
+        _received_at as received_at,
     from {{ source('cms', 'contents') }}
 )
 

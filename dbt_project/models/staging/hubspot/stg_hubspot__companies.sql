@@ -18,7 +18,7 @@ companies as (
         is_archived,
         created_at,
         updated_at,
-        _received_at as known_at,
+        _received_at as received_at,
     from {{ source('hubspot', 'companies') }}
 )
 

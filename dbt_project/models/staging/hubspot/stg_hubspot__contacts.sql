@@ -31,7 +31,7 @@ contacts as (
         created_at,
         updated_at,
         archived_at,
-        _received_at as known_at,
+        _received_at as received_at,
     from {{ source('hubspot', 'contacts') }}
 )
 

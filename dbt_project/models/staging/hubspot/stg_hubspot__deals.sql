@@ -23,7 +23,7 @@ deals as (
         close_date,
         created_at,
         updated_at,
-        _received_at as known_at,
+        _received_at as received_at,
     from {{ source('hubspot', 'deals') }}
 )
 

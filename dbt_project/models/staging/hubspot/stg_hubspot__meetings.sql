@@ -17,7 +17,7 @@ meetings as (
         end_at,
         created_at,
         updated_at,
-        _received_at as known_at,
+        _received_at as received_at,
     from {{ source('hubspot', 'meetings') }}
 )
 

@@ -16,7 +16,7 @@ owners as (
         is_archived,
         created_at,
         updated_at,
-        _received_at as known_at,
+        _received_at as received_at,
     from {{ source('hubspot', 'owners') }}
 )
 

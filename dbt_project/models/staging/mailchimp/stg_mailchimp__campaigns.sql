@@ -21,7 +21,7 @@ campaigns as (
         created_at,
         sent_at,
         updated_at,
-        _received_at as known_at,
+        _received_at as received_at,
     from {{ source('mailchimp', 'campaigns') }}
 )
 

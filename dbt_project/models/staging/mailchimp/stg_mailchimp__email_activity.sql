@@ -16,7 +16,7 @@ email_activity as (
         _row_number as delivery_row_number,
         _row_hash as row_hash,
         occurred_at,
-        _received_at as known_at,
+        _received_at as received_at,
     from {{ source('mailchimp', 'email_activity') }}
 )
 

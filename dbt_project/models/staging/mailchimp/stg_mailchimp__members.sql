@@ -22,7 +22,7 @@ members as (
         opted_in_at,
         created_at,
         last_changed_at,
-        _received_at as known_at,
+        _received_at as received_at,
     from {{ source('mailchimp', 'members') }}
 )
 

@@ -8,7 +8,7 @@ deliveries as (
         entity,
         status,
         load_number,
-        received_at as known_at,
+        received_at,
     from {{ source('ingest', 'deliveries') }}
 )
 

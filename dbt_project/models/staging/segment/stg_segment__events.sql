@@ -30,7 +30,7 @@ events as (
         sent_at,
         segment_received_at,
         event_at,
-        _received_at as known_at,
+        _received_at as received_at,
     from {{ source('segment', 'events') }}
 )
 

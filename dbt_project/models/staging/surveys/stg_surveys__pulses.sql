@@ -12,7 +12,7 @@ pulses as (
         _row_number as delivery_row_number,
         _row_hash as row_hash,
         responded_at,
-        _received_at as known_at,
+        _received_at as received_at,
     from {{ source('surveys', 'pulses') }}
 )
 

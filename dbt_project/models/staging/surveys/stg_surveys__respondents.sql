@@ -15,7 +15,7 @@ respondents as (
         _row_hash as row_hash,
         created_at,
         updated_at,
-        _received_at as known_at,
+        _received_at as received_at,
     from {{ source('surveys', 'respondents') }}
 )
 

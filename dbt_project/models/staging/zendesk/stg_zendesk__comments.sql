@@ -14,7 +14,7 @@ comments as (
         _row_hash as row_hash,
         is_public,
         created_at,
-        _received_at as known_at,
+        _received_at as received_at,
     from {{ source('zendesk', 'comments') }}
 )
 

@@ -11,7 +11,7 @@ groups as (
         _row_hash as row_hash,
         created_at,
         updated_at,
-        _received_at as known_at,
+        _received_at as received_at,
     from {{ source('zendesk', 'groups') }}
 )
 

@@ -17,7 +17,7 @@ satisfaction_ratings as (
         _row_hash as row_hash,
         created_at,
         updated_at,
-        _received_at as known_at,
+        _received_at as received_at,
     from {{ source('zendesk', 'satisfaction_ratings') }}
 )
 

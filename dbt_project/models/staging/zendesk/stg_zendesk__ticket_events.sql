@@ -16,7 +16,7 @@ ticket_events as (
         _row_number as delivery_row_number,
         _row_hash as row_hash,
         created_at,
-        _received_at as known_at,
+        _received_at as received_at,
     from {{ source('zendesk', 'ticket_events') }}
 )
 

@@ -24,7 +24,7 @@ tickets as (
         _row_hash as row_hash,
         created_at,
         updated_at,
-        _received_at as known_at,
+        _received_at as received_at,
     from {{ source('zendesk', 'tickets') }}
 )
 

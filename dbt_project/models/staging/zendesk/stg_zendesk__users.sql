@@ -18,7 +18,7 @@ users as (
         is_active,
         created_at,
         updated_at,
-        _received_at as known_at,
+        _received_at as received_at,
     from {{ source('zendesk', 'users') }}
 )
 
