@@ -1,4 +1,4 @@
-"""The one error that a person is meant to read; everything else is a defect and shows a traceback."""
+"""The one error that a person is meant to read; anything else raised is a defect."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def ledger_key(settings: Settings) -> bytes:
 
 
 def pseudonym(key: bytes, value: str) -> str:
-    """The first 32 hex characters of HMAC-SHA256(key, value); dbt's macro of that name is its twin."""
+    """The first 32 hex characters of HMAC-SHA256(key, value), as dbt's macro of that name."""
     return hmac.new(key, value.encode(), hashlib.sha256).hexdigest()[:PSEUDONYM_LENGTH]
 
 

@@ -47,7 +47,10 @@ def _round(connection: duckdb.DuckDBPyConnection) -> bool:
         proposed as (
             select
                 component_labels.node,
-                least(component_labels.label, coalesce(smallest_neighbours.label, component_labels.label)) as label
+                least(
+                    component_labels.label,
+                    coalesce(smallest_neighbours.label, component_labels.label)
+                ) as label
             from component_labels
             left join smallest_neighbours on smallest_neighbours.node = component_labels.node
         )

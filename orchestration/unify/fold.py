@@ -265,7 +265,7 @@ select
     getvariable('instant') as instant,
     case when previous_customer_id is null then 'created' else 'split' end as change,
     customer_id,
-    case when previous_customer_id <> customer_id then previous_customer_id end as other_customer_id,
+    nullif(previous_customer_id, customer_id) as other_customer_id,
     record_hash,
     null::text as rule,
     null::text as evidence

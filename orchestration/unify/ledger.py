@@ -81,7 +81,8 @@ def _set_key(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     connection.execute(
         """
         create or replace temp macro ledger_hash(value) as left(sha256(
-            getvariable('ledger_outer') || unhex(sha256(getvariable('ledger_inner') || encode(value)))
+            getvariable('ledger_outer')
+            || unhex(sha256(getvariable('ledger_inner') || encode(value)))
         ), 32)
         """
     )
@@ -222,15 +223,14 @@ with last_assignments as (
 )
 select
     coalesce(record_hashes.record_key, known.record_key) as record_key,
-    case when record_hashes.record_key is not null then last_assignments.customer_id end as customer_id,
+    last_assignments.customer_id,
     last_assignments.changed_at,
     (select coalesce(max(load_number), 1) from ingest.loads) as load_number,
     known.customer_id as previous_customer_id
 from record_hashes
 inner join last_assignments on last_assignments.record_hash = record_hashes.record_hash
 full outer join identity.customer_records as known on known.record_key = record_hashes.record_key
-where known.customer_id is distinct from
-    case when record_hashes.record_key is not null then last_assignments.customer_id end
+where known.customer_id is distinct from last_assignments.customer_id
 """
 
 _REBUILT = {
@@ -262,7 +262,8 @@ _REBUILT = {
         select first_records.customer_id, customer_records.customer_id, left_behind.known_at
         from first_records
         inner join record_hashes on record_hashes.record_hash = first_records.record_hash
-        inner join identity.customer_records on customer_records.record_key = record_hashes.record_key
+        inner join identity.customer_records
+            on customer_records.record_key = record_hashes.record_key
         inner join left_behind on left_behind.customer_id = first_records.customer_id
         where customer_records.customer_id <> first_records.customer_id
     """,

@@ -76,9 +76,8 @@ def _load(settings: Settings, records: list[Record], edges: list[Edge], until: d
     connection.executemany("insert into unify.int_clusters values (?, ?)", list(clusters.items()))
     connection.execute("create table if not exists ingest.loads (load_number integer)")
     connection.execute("insert into ingest.loads select count(*) + 1 from ingest.loads")
-    connection.execute(
-        f"create or replace table pipeline.clock as select timestamp '{until + timedelta(hours=22)}' as as_of"
-    )
+    connection.execute("create or replace table pipeline.clock (as_of timestamp)")
+    connection.execute("insert into pipeline.clock values (?)", [until + timedelta(hours=22)])
     connection.close()
 
 
