@@ -1,0 +1,165 @@
+"""What waits and what is done: deliveries not yet loaded, and the last completed build.
+
+Belongs here: reading the landing and the warehouse's own record of the last run. Nothing here
+changes data other than that record, which is derived like the warehouse that holds it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from orchestration import warehouse
+from orchestration.errors import EXIT_USAGE, JourneylineError
+from orchestration.pipeline.dbt_runner import project_state
+from orchestration.settings import Settings
+
+
+@dataclass(frozen=True)
+class CompletedBuild:
+    """The last build that went all the way to a release.
+
+    Args:
+        configuration: Hash of everything a build depends on but the data.
+        sources: Hash of what loading depends on (source entries and contracts).
+        release_id: The release it left in place.
+    """
+
+    configuration: str
+    sources: str
+    release_id: str
+
+
+def configuration_hash(settings: Settings) -> str:
+    """A hash of the configuration, the contracts and the dbt project."""
+    digest = hashlib.sha256(_hash_files([settings.config, settings.contracts]).encode())
+    digest.update(project_state(settings).encode())
+    return digest.hexdigest()
+
+
+def sources_hash(settings: Settings) -> str:
+    """A hash of what decides how deliveries become raw tables."""
+    return _hash_files([settings.config / "sources.yml", settings.contracts / "sources"])
+
+
+def waiting_nights(settings: Settings, until: date | None = None) -> list[date]:
+    """The nights of the deliveries that no run has taken yet, oldest first.
+
+    Args:
+        settings: The home to look at.
+        until: Last night to consider, inclusive; None means all.
+    """
+    known = _known_deliveries(settings)
+    nights = {
+        received_at.date()
+        for delivery, received_at in _landed_deliveries(settings)
+        if delivery not in known and (until is None or received_at.date() <= until)
+    }
+    return sorted(nights)
+
+
+def completed_build(settings: Settings) -> CompletedBuild | None:
+    """The warehouse's record of the last completed build, or None."""
+    row = _read_one(
+        settings, "select configuration, sources, release_id from pipeline.completed_build"
+    )
+    return CompletedBuild(*(str(value) for value in row)) if row else None
+
+
+def record_completed_build(settings: Settings, build: CompletedBuild) -> None:
+    """Write the record of a completed build into the warehouse."""
+    connection = warehouse.connect(settings.warehouse)
+    try:
+        connection.execute("create schema if not exists pipeline")
+        connection.execute(
+            "create or replace table pipeline.completed_build as "
+            "select ?::text as configuration, ?::text as sources, ?::text as release_id",
+            [build.configuration, build.sources, build.release_id],
+        )
+    finally:
+        connection.close()
+
+
+def current_as_of(settings: Settings) -> datetime | None:
+    """The as-of of the warehouse, UTC and naive, or None where nothing was loaded."""
+    row = _read_one(settings, "select as_of from pipeline.clock")
+    value = row[0] if row else None
+    return value if isinstance(value, datetime) else None
+
+
+def last_night(settings: Settings) -> date | None:
+    """The night the warehouse stands at."""
+    as_of = current_as_of(settings)
+    return None if as_of is None else (as_of - timedelta(microseconds=1)).date()
+
+
+def require_landing(settings: Settings) -> None:
+    """Refuse to run where nothing was ever delivered.
+
+    Raises:
+        JourneylineError: The landing holds no delivery (exit 2).
+    """
+    if not any(True for _ in _landed_deliveries(settings)):
+        raise JourneylineError(
+            "There is nothing to run: no delivery has landed.",
+            where=str(settings.landing),
+            next_step="Type `journeyline demo` for a demo company, or land your own sources "
+            "(docs/your-own-data.md).",
+            exit_code=EXIT_USAGE,
+        )
+
+
+def _landed_deliveries(settings: Settings) -> Iterable[tuple[tuple[str, str, str], datetime]]:
+    for manifest in settings.landing.glob("*/*/*/manifest.json"):
+        folder = manifest.parent
+        stamp = folder.name.split("Z-", 1)[0]
+        try:
+            received_at = datetime.strptime(stamp, "%Y-%m-%dT%H%M%S").replace(tzinfo=UTC)
+        except ValueError:
+            continue
+        yield (folder.parent.parent.name, folder.parent.name, folder.name), received_at
+
+
+def _known_deliveries(settings: Settings) -> set[tuple[str, str, str]]:
+    rows = _read(settings, "select source, entity, delivery_id from ingest.deliveries")
+    return {(str(source), str(entity), str(delivery)) for source, entity, delivery in rows}
+
+
+def _read_one(settings: Settings, query: str) -> tuple[object, ...] | None:
+    rows = _read(settings, query)
+    return rows[0] if rows else None
+
+
+def _read(settings: Settings, query: str) -> list[tuple[object, ...]]:
+    """Rows of a query on the warehouse; none where the file or the table does not exist yet."""
+    if not settings.warehouse.exists():
+        return []
+    try:
+        connection = warehouse.connect(settings.warehouse, read_only=True)
+    except duckdb.IOException as error:
+        raise JourneylineError(
+            "The warehouse cannot be opened: another process has it open.",
+            where=str(settings.warehouse),
+            next_step="Close that program, or wait for its run to end.",
+        ) from error
+    try:
+        return connection.execute(query).fetchall()
+    except duckdb.CatalogException:
+        return []
+    finally:
+        connection.close()
+
+
+def _hash_files(roots: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for root in roots:
+        paths = sorted(root.rglob("*")) if root.is_dir() else [root]
+        for path in paths:
+            if path.is_file() and "__pycache__" not in path.parts:
+                digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()

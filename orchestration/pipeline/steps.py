@@ -1,0 +1,155 @@
+"""The steps of a night, one function each, in the order of `night.py`.
+
+Every step takes the writer lock, opens its own connections and closes them, and can be repeated:
+Dagster wraps the same functions as assets.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import date
+from typing import TYPE_CHECKING
+
+from orchestration.format import check_format
+from orchestration.keys import ledger_key, pseudonym_key
+from orchestration.pipeline.dbt_runner import NodeResult, Progress, run_dbt
+from orchestration.pipeline.locking import writing
+from orchestration.pipeline.state import (
+    CompletedBuild,
+    completed_build,
+    configuration_hash,
+    last_night,
+    record_completed_build,
+    sources_hash,
+)
+from orchestration.settings import Settings
+
+if TYPE_CHECKING:
+    from orchestration.ingest.loader import LoadReport
+    from orchestration.publish.publisher import PublishReport
+    from orchestration.unify.ledger import LedgerReport
+
+PHASE_RECORDS = ("--select", "tag:phase_records")
+PHASE_CUSTOMERS = ("--exclude", "tag:phase_records")
+_NIGHTLY = ("build", "--exclude-resource-type", "unit_test")
+
+
+def prepare(settings: Settings) -> None:
+    """Check the format of the state and the keys before anything is written.
+
+    Raises:
+        JourneylineError: State of newer code, or a key that went missing (exit 2).
+    """
+    check_format(settings)
+    pseudonym_key(settings)
+    ledger_key(settings)
+
+
+def delete_derived(settings: Settings) -> None:
+    """Delete the warehouse and dbt's folder; the landing and the ledger rebuild them."""
+    with writing(settings):
+        for path in settings.home.glob("warehouse.duckdb*"):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        shutil.rmtree(settings.dbt_target, ignore_errors=True)
+
+
+def load(settings: Settings, until: date | None) -> LoadReport:
+    """Load what was delivered up to a night; a past night takes what is missing there.
+
+    As-of never goes back, so `until` is at least the night the warehouse stands at.
+    """
+    from orchestration.ingest.loader import load_deliveries
+
+    with writing(settings):
+        build = completed_build(settings)
+        if build is not None and build.sources != sources_hash(settings):
+            stood_at = last_night(settings)
+            delete_derived(settings)
+            until = max(until, stood_at) if until and stood_at else until
+        stands_at = last_night(settings)
+        return load_deliveries(settings, max(until, stands_at) if until and stands_at else until)
+
+
+def write_configuration(settings: Settings) -> None:
+    """Write the KPIs, identity rules and currency rates as tables of schema `config`."""
+    from orchestration.measure.config_tables import write_config_tables
+    from orchestration.unify.config_tables import write_identity_tables
+
+    with writing(settings):
+        write_identity_tables(settings)
+        write_config_tables(settings)
+
+
+def build_records(
+    settings: Settings,
+    *,
+    only: list[str] | None = None,
+    progress: Progress | None = None,
+    on_result: Callable[[NodeResult], None] | None = None,
+) -> list[NodeResult]:
+    """dbt's first phase: staging, records, match edges, clusters.
+
+    Args:
+        settings: Home and project.
+        only: Names of the models to build; None means the whole phase.
+        progress: Told one line for each finished model.
+        on_result: Given every result as dbt reports it.
+    """
+    return _build(settings, PHASE_RECORDS, only, progress, on_result)
+
+
+def resolve_ids(settings: Settings) -> LedgerReport:
+    """Fold the clusters into the id ledger."""
+    from orchestration.unify.ledger import update_ledger
+
+    with writing(settings):
+        return update_ledger(settings)
+
+
+def build_customers(
+    settings: Settings,
+    *,
+    only: list[str] | None = None,
+    progress: Progress | None = None,
+    on_result: Callable[[NodeResult], None] | None = None,
+) -> list[NodeResult]:
+    """dbt's second phase: customers, journeys, KPIs. See `build_records` for the arguments."""
+    return _build(settings, PHASE_CUSTOMERS, only, progress, on_result)
+
+
+def publish_release(settings: Settings, run_id: str) -> PublishReport:
+    """Stage, audit and publish the release, and record the build as complete.
+
+    Raises:
+        JourneylineError: The gate refused (exit 3); the last release stays in place.
+    """
+    from orchestration.publish.publisher import publish
+
+    with writing(settings):
+        report = publish(settings, run_id)
+        build = CompletedBuild(
+            configuration_hash(settings), sources_hash(settings), str(report.release_id)
+        )
+        record_completed_build(settings, build)
+        return report
+
+
+def _build(
+    settings: Settings,
+    phase: tuple[str, ...],
+    only: list[str] | None,
+    progress: Progress | None,
+    on_result: Callable[[NodeResult], None] | None,
+) -> list[NodeResult]:
+    with writing(settings):
+        selection = ("--select", *only) if only else phase
+        build = completed_build(settings)
+        stale = build is not None and build.configuration != configuration_hash(settings)
+        refresh = ("--full-refresh",) if stale else ()
+        return run_dbt(
+            settings, [*_NIGHTLY, *selection, *refresh], progress=progress, on_result=on_result
+        )
