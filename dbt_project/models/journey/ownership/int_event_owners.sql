@@ -1,0 +1,119 @@
+-- one row per touchpoint-to-be, with the record that owns it or the reason why none does
+with
+
+events as (
+    select
+        touchpoint_id,
+        source,
+        record_key,
+        anonymous_id,
+        campaign_id,
+        department_key,
+        ticket_id,
+        load_number,
+        occurred_at,
+    from {{ ref('int_events') }}
+),
+
+device_ownership as (
+    select source, anonymous_id, owner_record_key, load_number, valid_from, valid_to
+    from {{ ref('int_device_ownership') }}
+),
+
+tickets as (
+    select ticket_id, requester_record_key, department_key, load_number
+    from {{ ref('int_tickets') }}
+),
+
+records as (
+    select record_key from {{ ref('int_records') }}
+),
+
+support_staff as (
+    select distinct 'zendesk/users/' || user_id as record_key
+    from {{ ref('stg_zendesk__users') }}
+    where role in ('agent', 'admin')
+),
+
+departments as (
+    select department_key, load_number from {{ ref('int_departments_named') }}
+),
+
+campaign_contents as (
+    select campaign_id, load_number from {{ ref('int_campaign_contents') }}
+),
+
+-- An event that names its user is never given to the owner of the device.
+events_beside_devices as (
+    select
+        events.touchpoint_id,
+        events.source,
+        coalesce(events.record_key, device_ownership.owner_record_key) as own_record_key,
+        case
+            when events.record_key is not null then 'own_id'
+            when device_ownership.owner_record_key is not null then 'device'
+        end as own_rule,
+        events.anonymous_id,
+        events.campaign_id,
+        events.department_key,
+        events.ticket_id,
+        greatest(events.load_number, coalesce(device_ownership.load_number, 0)) as load_number,
+    from events
+    left join device_ownership
+        on
+            events.source = device_ownership.source
+            and case when events.record_key is null then events.anonymous_id end
+            = device_ownership.anonymous_id
+            and events.occurred_at >= device_ownership.valid_from
+            and events.occurred_at < device_ownership.valid_to
+),
+
+-- What staff wrote on a ticket is a contact with the customer who opened it.
+events_beside_records as (
+    select
+        events_beside_devices.touchpoint_id,
+        case
+            when own_records.record_key is not null then events_beside_devices.own_record_key
+            when requesters.record_key is not null then tickets.requester_record_key
+        end as owner_record_key,
+        case
+            when own_records.record_key is not null then events_beside_devices.own_rule
+            when requesters.record_key is not null then 'ticket_requester'
+            when support_staff.record_key is not null then 'staff'
+            when events_beside_devices.own_record_key is not null then 'unknown_record'
+            when events_beside_devices.anonymous_id is not null then 'no_login'
+            else 'no_handle'
+        end as owned_by,
+        greatest(
+            events_beside_devices.load_number,
+            coalesce(tickets.load_number, 0),
+            coalesce(departments.load_number, 0),
+            coalesce(campaign_contents.load_number, 0)
+        ) as load_number,
+    from events_beside_devices
+    left join records as own_records
+        on events_beside_devices.own_record_key = own_records.record_key
+    left join tickets
+        on
+            events_beside_devices.source = 'zendesk'
+            and events_beside_devices.ticket_id = tickets.ticket_id
+    left join records as requesters
+        on tickets.requester_record_key = requesters.record_key
+    left join support_staff
+        on events_beside_devices.own_record_key = support_staff.record_key
+    left join departments
+        on events_beside_devices.department_key = departments.department_key
+    left join campaign_contents
+        on events_beside_devices.campaign_id = campaign_contents.campaign_id
+),
+
+events_owned as (
+    select
+        touchpoint_id,
+        owner_record_key,
+        owned_by,
+        cast(load_number as integer) as load_number,
+    from events_beside_records
+)
+
+select * from events_owned
