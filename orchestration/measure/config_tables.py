@@ -1,0 +1,97 @@
+"""Writes KPIs, journeys and currency rates as tables of schema `config`, which dbt reads."""
+
+from __future__ import annotations
+
+from orchestration import warehouse
+from orchestration.company import Company, load_company
+from orchestration.journey.definitions import Journey, load_journeys
+from orchestration.measure.definitions import Kpi, load_kpis
+from orchestration.settings import Settings
+
+Rows = list[tuple[object, ...]]
+
+_TABLES = {
+    "kpis": "kpi text, unit text, direction text, aggregate text, owner text, formula text, "
+    "description text, scale integer, target decimal(18,6), minimum decimal(18,6), "
+    "maximum decimal(18,6)",
+    "currency_rates": "currency text, rate decimal(18,8), valid_from date",
+    "journeys": "journey text, entry_touchpoint_type text, goal_stage text, description text, "
+    "journey_version integer, deadline_days integer",
+    "journey_stages": "journey text, stage text, touchpoint_type text, description text, "
+    "stage_number integer, occurrence_number integer",
+}
+
+
+def write_config_tables(settings: Settings) -> None:
+    """Replace `config.{kpis,currency_rates,journeys,journey_stages}` by what the files say now.
+
+    Raises:
+        JourneylineError: A file is missing or not valid; nothing was written then.
+    """
+    rows = config_rows(load_kpis(settings), load_journeys(settings), load_company(settings))
+    connection = warehouse.connect(settings.warehouse)
+    try:
+        connection.execute("create schema if not exists config")
+        connection.execute("begin")
+        for name, columns in _TABLES.items():
+            connection.execute(f"create or replace table config.{name} ({columns})")
+            if rows[name]:
+                marks = ", ".join("?" for _ in rows[name][0])
+                connection.executemany(f"insert into config.{name} values ({marks})", rows[name])
+        connection.execute("commit")
+    finally:
+        connection.close()
+
+
+def config_rows(kpis: list[Kpi], journeys: list[Journey], company: Company) -> dict[str, Rows]:
+    """The rows of each table, in the order of its columns.
+
+    Returns:
+        Table name to rows; stages are numbered from 1 in the order of their definition.
+    """
+    return {
+        "kpis": [_kpi_row(kpi) for kpi in kpis],
+        "currency_rates": [
+            (rate.currency, rate.rate, rate.valid_from)
+            for rate in sorted(company.currency_rates, key=lambda r: (r.currency, r.valid_from))
+        ],
+        "journeys": [
+            (
+                journey.journey,
+                journey.entry_touchpoint_type,
+                journey.goal_stage,
+                journey.description,
+                journey.version,
+                journey.deadline_days,
+            )
+            for journey in journeys
+        ],
+        "journey_stages": [
+            (
+                journey.journey,
+                stage.stage,
+                stage.touchpoint_type,
+                stage.description,
+                number,
+                stage.nth,
+            )
+            for journey in journeys
+            for number, stage in enumerate(journey.stages, start=1)
+        ],
+    }
+
+
+def _kpi_row(kpi: Kpi) -> tuple[object, ...]:
+    return (
+        kpi.kpi,
+        kpi.unit,
+        kpi.direction,
+        kpi.aggregate,
+        kpi.owner,
+        kpi.formula,
+        kpi.description,
+        kpi.scale,
+        kpi.target,
+        kpi.bounds.minimum,
+        kpi.bounds.maximum,
+    )
