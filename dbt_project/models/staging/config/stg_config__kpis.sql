@@ -1,0 +1,20 @@
+-- one row per KPI
+with
+
+kpis as (
+    select
+        kpi,
+        unit,
+        direction,
+        aggregate,
+        owner,
+        formula,
+        description,
+        scale,
+        target,
+        minimum,
+        maximum,
+    from {{ source('config', 'kpis') }}
+)
+
+select * from kpis
