@@ -199,12 +199,13 @@ def _failure(
     results: Sequence[NodeResult],
     exception: BaseException | None,
 ) -> JourneylineError:
+    log = settings.dbt_target / "logs" / "dbt.log"
     failed = [result for result in results if result.failed]
     if not failed:
         return JourneylineError(
             f"dbt {args[0]} failed: {str(exception or 'no result').strip()}",
             where=str(settings.dbt_project),
-            next_step=f"Correct the project; the log is {settings.dbt_target / 'logs' / 'dbt.log'}.",
+            next_step=f"Correct the project; the log is {log}.",
         )
     told = "; ".join(
         f"{result.resource_type} {result.name}: {' '.join(result.message.split())}"
@@ -214,6 +215,6 @@ def _failure(
     return JourneylineError(
         f"dbt {args[0]} failed in {len(failed)} node(s): {told}{more}",
         where=str(settings.warehouse),
-        next_step=f"The log is {settings.dbt_target / 'logs' / 'dbt.log'}; "
-        f"repair and type `journeyline run` again. The last release stays.",
+        next_step=f"The log is {log}; repair and type `journeyline run` again. "
+        "The last release stays.",
     )

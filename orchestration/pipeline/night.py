@@ -45,9 +45,11 @@ class RunReport:
 
 def nothing_waits(settings: Settings, until: date | None = None) -> bool:
     """Whether a run would find nothing to do: no delivery, no change of configuration."""
-    build = state.completed_build(settings)
+    build = state.last_build(settings)
     return (
         build is not None
+        and build.is_released
+        and build.load_number == state.newest_load(settings)
         and settings.current.exists()
         and build.configuration == state.configuration_hash(settings)
         and not state.waiting_nights(settings, until)

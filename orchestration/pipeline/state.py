@@ -21,18 +21,20 @@ from orchestration.settings import Settings
 
 
 @dataclass(frozen=True)
-class CompletedBuild:
-    """The last build that went all the way to a release.
+class LastBuild:
+    """The last time that dbt built everything.
 
     Args:
         configuration: Hash of everything a build depends on but the data.
         sources: Hash of what loading depends on (source entries and contracts).
-        release_id: The release it left in place.
+        load_number: The newest load that it saw; 0 where nothing was ever accepted.
+        is_released: Whether the publisher has accepted it.
     """
 
     configuration: str
     sources: str
-    release_id: str
+    load_number: int
+    is_released: bool
 
 
 def configuration_hash(settings: Settings) -> str:
@@ -54,35 +56,59 @@ def waiting_nights(settings: Settings, until: date | None = None) -> list[date]:
         settings: The home to look at.
         until: Last night to consider, inclusive; None means all.
     """
+    nights = {received_at.date() for received_at in waiting_deliveries(settings).values()}
+    return sorted(night for night in nights if until is None or night <= until)
+
+
+def waiting_deliveries(settings: Settings) -> dict[tuple[str, str, str], datetime]:
+    """When each delivery that no run has taken yet was received, by source, entity and id."""
     known = _known_deliveries(settings)
-    nights = {
-        received_at.date()
+    return {
+        delivery: received_at
         for delivery, received_at in _landed_deliveries(settings)
-        if delivery not in known and (until is None or received_at.date() <= until)
+        if delivery not in known
     }
-    return sorted(nights)
 
 
-def completed_build(settings: Settings) -> CompletedBuild | None:
-    """The warehouse's record of the last completed build, or None."""
+def last_build(settings: Settings) -> LastBuild | None:
+    """The warehouse's record of the last build, or None."""
     row = _read_one(
-        settings, "select configuration, sources, release_id from pipeline.completed_build"
+        settings,
+        "select configuration, sources, load_number, is_released from pipeline.last_build",
     )
-    return CompletedBuild(*(str(value) for value in row)) if row else None
+    return LastBuild(str(row[0]), str(row[1]), int(str(row[2])), bool(row[3])) if row else None
 
 
-def record_completed_build(settings: Settings, build: CompletedBuild) -> None:
-    """Write the record of a completed build into the warehouse."""
-    connection = warehouse.connect(settings.warehouse)
-    try:
-        connection.execute("create schema if not exists pipeline")
-        connection.execute(
-            "create or replace table pipeline.completed_build as "
-            "select ?::text as configuration, ?::text as sources, ?::text as release_id",
-            [build.configuration, build.sources, build.release_id],
+def record_build(settings: Settings) -> None:
+    """Record that everything loaded was built under today's configuration, not yet released."""
+    _write(
+        settings,
+        "create or replace table pipeline.last_build as select ?::text as configuration, "
+        "?::text as sources, ?::bigint as load_number, false as is_released",
+        [configuration_hash(settings), sources_hash(settings), newest_load(settings)],
+    )
+
+
+def record_release(settings: Settings) -> None:
+    """Record that the last build is the current release, where it saw the newest load."""
+    if last_build(settings) is not None:
+        _write(
+            settings,
+            "update pipeline.last_build set is_released = true where load_number = ?::bigint",
+            [newest_load(settings)],
         )
-    finally:
-        connection.close()
+
+
+def record_change(settings: Settings) -> None:
+    """Record that the last build is behind: something is about to be loaded or rebuilt."""
+    if last_build(settings) is not None:
+        _write(settings, "update pipeline.last_build set is_released = false", [])
+
+
+def newest_load(settings: Settings) -> int:
+    """The number of the newest load; 0 where there is none."""
+    row = _read_one(settings, "select max(load_number) from ingest.deliveries")
+    return int(str(row[0])) if row and row[0] is not None else 0
 
 
 def current_as_of(settings: Settings) -> datetime | None:
@@ -151,6 +177,15 @@ def _read(settings: Settings, query: str) -> list[tuple[object, ...]]:
         return connection.execute(query).fetchall()
     except duckdb.CatalogException:
         return []
+    finally:
+        connection.close()
+
+
+def _write(settings: Settings, statement: str, values: list[object]) -> None:
+    connection = warehouse.connect(settings.warehouse)
+    try:
+        connection.execute("create schema if not exists pipeline")
+        connection.execute(statement, values)
     finally:
         connection.close()
 

@@ -13,16 +13,9 @@ from typing import TYPE_CHECKING
 
 from orchestration.format import check_format
 from orchestration.keys import ledger_key, pseudonym_key
+from orchestration.pipeline import state
 from orchestration.pipeline.dbt_runner import NodeResult, Progress, run_dbt
 from orchestration.pipeline.locking import writing
-from orchestration.pipeline.state import (
-    CompletedBuild,
-    completed_build,
-    configuration_hash,
-    last_night,
-    record_completed_build,
-    sources_hash,
-)
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,7 +25,11 @@ if TYPE_CHECKING:
 
 PHASE_RECORDS = ("--select", "tag:phase_records")
 PHASE_CUSTOMERS = ("--exclude", "tag:phase_records")
-_NIGHTLY = ("build", "--exclude-resource-type", "unit_test")
+_NIGHTLY = (
+    "build",
+    *("--exclude-resource-type", "unit_test"),
+    *("--indirect-selection", "buildable"),
+)
 
 
 def prepare(settings: Settings) -> None:
@@ -65,13 +62,13 @@ def load(settings: Settings, until: date | None) -> LoadReport:
     from orchestration.ingest.loader import load_deliveries
 
     with writing(settings):
-        build = completed_build(settings)
-        if build is not None and build.sources != sources_hash(settings):
-            stood_at = last_night(settings)
+        build = state.last_build(settings)
+        stood_at = state.last_night(settings)
+        if build is not None and build.sources != state.sources_hash(settings):
             delete_derived(settings)
-            until = max(until, stood_at) if until and stood_at else until
-        stands_at = last_night(settings)
-        return load_deliveries(settings, max(until, stands_at) if until and stands_at else until)
+        elif state.waiting_nights(settings, until):
+            state.record_change(settings)
+        return load_deliveries(settings, max(until, stood_at) if until and stood_at else until)
 
 
 def write_configuration(settings: Settings) -> None:
@@ -118,11 +115,15 @@ def build_customers(
     on_result: Callable[[NodeResult], None] | None = None,
 ) -> list[NodeResult]:
     """dbt's second phase: customers, journeys, KPIs. See `build_records` for the arguments."""
-    return _build(settings, PHASE_CUSTOMERS, only, progress, on_result)
+    with writing(settings):
+        results = _build(settings, PHASE_CUSTOMERS, only, progress, on_result)
+        if only is None:
+            state.record_build(settings)
+        return results
 
 
 def publish_release(settings: Settings, run_id: str) -> PublishReport:
-    """Stage, audit and publish the release, and record the build as complete.
+    """Stage, audit and publish the release, and record that the build is out.
 
     Raises:
         JourneylineError: The gate refused (exit 3); the last release stays in place.
@@ -131,10 +132,7 @@ def publish_release(settings: Settings, run_id: str) -> PublishReport:
 
     with writing(settings):
         report = publish(settings, run_id)
-        build = CompletedBuild(
-            configuration_hash(settings), sources_hash(settings), str(report.release_id)
-        )
-        record_completed_build(settings, build)
+        state.record_release(settings)
         return report
 
 
@@ -147,8 +145,8 @@ def _build(
 ) -> list[NodeResult]:
     with writing(settings):
         selection = ("--select", *only) if only else phase
-        build = completed_build(settings)
-        stale = build is not None and build.configuration != configuration_hash(settings)
+        build = state.last_build(settings)
+        stale = build is not None and build.configuration != state.configuration_hash(settings)
         refresh = ("--full-refresh",) if stale else ()
         return run_dbt(
             settings, [*_NIGHTLY, *selection, *refresh], progress=progress, on_result=on_result

@@ -1,0 +1,1 @@
+"""Thin Dagster: assets, checks, schedule and sensor around `orchestration.pipeline`."""

@@ -1,0 +1,122 @@
+"""Assets of stage *ingest*: one per source table, loaded together, and the configuration tables."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import yaml
+
+from orchestration.defs.automation import ONE_RUN, POOL, last_partition
+from orchestration.defs.faults import RETRIES, permanent_unless_transient
+from orchestration.defs.lineage import Lineage, team
+from orchestration.defs.tables import row_counts
+from orchestration.pipeline import steps
+from orchestration.pipeline.progress import tell
+from orchestration.settings import Settings
+
+
+def source_asset(path: Path) -> dg.AssetSpec:
+    """The asset of one source table, from its contract."""
+    contract: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    table = contract["schema"][0]
+    source = contract["name"].split("/")[0]
+    return dg.AssetSpec(
+        key=["raw", table["name"]],
+        description=f"{table['description']} {table.get('dataGranularityDescription', '')}".strip(),
+        group_name="ingest",
+        owners=[team(contract.get("team", {}).get("name", "data engineering"))],
+        kinds={"duckdb", "file"},
+        tags={"source": source},
+        metadata={"contract": dg.MetadataValue.path(str(path))},
+        skippable=True,
+    )
+
+
+def ingest_assets(
+    settings: Settings, lineage: Lineage, nights: dg.PartitionsDefinition
+) -> dg.AssetsDefinition:
+    """Everything the loader writes: the raw tables, the row ledger, the clock."""
+    contracts = sorted((settings.contracts / "sources").glob("*.odcs.yaml"))
+    specs = [source_asset(path) for path in contracts]
+    ledgers = {**lineage.sources("ingest"), **lineage.sources("pipeline")}
+    specs += [
+        dg.AssetSpec(
+            key=key,
+            description=description,
+            group_name="ingest",
+            owners=["team:data-engineering"],
+            kinds={"duckdb"},
+            skippable=True,
+        )
+        for key, description in ledgers.items()
+        if key.path[-1] != "build_marks"
+    ]
+
+    @dg.multi_asset(
+        name="load_deliveries",
+        specs=specs,
+        can_subset=True,
+        partitions_def=nights,
+        backfill_policy=ONE_RUN,
+        retry_policy=RETRIES,
+        pool=POOL,
+    )
+    def load_deliveries(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+        """Load every delivery that waits, up to the last night of the partition range."""
+        tell("ingest …")
+        until: date = last_partition(context)
+        with permanent_unless_transient():
+            report = steps.load(settings, until)
+        counts = row_counts(settings, context.selected_asset_keys)
+        shared = {
+            "accepted_rows": report.accepted,
+            "quarantined_rows": report.quarantined,
+            "duplicate_rows": report.duplicates,
+            "refused_deliveries": len(report.refused),
+            "as_of": str(report.as_of),
+        }
+        for key in sorted(context.selected_asset_keys):
+            metadata = {"dagster/row_count": counts[key]} if key in counts else {}
+            yield dg.MaterializeResult(asset_key=key, metadata={**metadata, **shared})
+
+    return load_deliveries
+
+
+def configuration_assets(
+    settings: Settings, lineage: Lineage, nights: dg.PartitionsDefinition
+) -> dg.AssetsDefinition:
+    """The configuration files as tables of schema `config`."""
+    specs = [
+        dg.AssetSpec(
+            key=key,
+            description=description,
+            group_name="ingest",
+            owners=["team:data-engineering"],
+            kinds={"duckdb", "yaml"},
+            deps=[["pipeline", "clock"]],
+        )
+        for key, description in lineage.sources("config").items()
+    ]
+
+    @dg.multi_asset(
+        name="write_configuration",
+        specs=specs,
+        partitions_def=nights,
+        backfill_policy=ONE_RUN,
+        retry_policy=RETRIES,
+        pool=POOL,
+    )
+    def write_configuration(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+        """Prove the configuration files and write them as tables."""
+        tell("configure …")
+        with permanent_unless_transient():
+            steps.write_configuration(settings)
+        counts = row_counts(settings, context.selected_asset_keys)
+        for key in sorted(context.selected_asset_keys):
+            yield dg.MaterializeResult(
+                asset_key=key, metadata={"dagster/row_count": counts.get(key, 0)}
+            )
+
+    return write_configuration

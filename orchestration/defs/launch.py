@@ -1,0 +1,67 @@
+"""Runs the nightly job inside this process, on the home's own Dagster instance.
+
+The command line and `make run` call it, so that their runs are seen in the UI.
+"""
+
+from datetime import date
+
+import dagster as dg
+
+from orchestration.defs.assembly import assemble
+from orchestration.defs.automation import JOB, nights_of, range_tags
+from orchestration.errors import JourneylineError
+from orchestration.pipeline.locking import writing
+from orchestration.settings import Settings
+
+_INSTANCE = """# Written by Journeyline: nothing calls out.
+telemetry:
+  enabled: false
+nux:
+  enabled: false
+"""
+
+
+def prepare_instance(settings: Settings) -> None:
+    """Write Dagster's instance folder where it is missing."""
+    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    path = settings.dagster_home / "dagster.yaml"
+    if not path.exists():
+        path.write_text(_INSTANCE, encoding="utf-8")
+
+
+def run_nightly_job(settings: Settings, first: date, last: date) -> str:
+    """Run the nightly job over a range of nights.
+
+    Args:
+        settings: Home and project.
+        first: Oldest night that waits.
+        last: Last night to take.
+
+    Returns:
+        The id of the Dagster run.
+
+    Raises:
+        JourneylineError: A step failed; the error is the step's own.
+    """
+    prepare_instance(settings)
+    with writing(settings), dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        job = assemble(settings).resolve_job_def(JOB)
+        try:
+            result = job.execute_in_process(
+                instance=instance,
+                tags=range_tags(nights_of(settings), first, last),
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            )
+        except Exception as error:
+            raise _cause(error) from error
+        return result.run_id
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The step's own error behind Dagster's."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, JourneylineError):
+            return seen
+        seen = seen.__cause__ or seen.__context__
+    return error
