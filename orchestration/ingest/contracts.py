@@ -1,0 +1,236 @@
+"""Source contracts: what a delivered table must look like, read from ODCS YAML and proved.
+
+Nothing here reads a delivery; the loader derives the raw schema and the row rules from these facts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from open_data_contract_standard.model import OpenDataContractStandard, SchemaProperty
+from pydantic import ValidationError
+
+from orchestration.errors import EXIT_USAGE, JourneylineError
+from orchestration.settings import Settings
+
+ODCS_VERSION = "v3.2.0"
+TYPES = ("text", "bigint", "boolean", "date", "timestamp", "json")
+FORMATS = ("ndjson", "csv")
+DRIFT_POLICIES = ("evolve",)
+CLASSIFICATIONS = ("public", "internal", "confidential", "direct_identifier")
+_DECIMAL = re.compile(r"decimal\(\d+, ?\d+\)")
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a source table.
+
+    Args:
+        name: Column of the raw table.
+        path: JSON path or CSV header it is read from.
+        physical_type: text, bigint, boolean, date, timestamp, json or decimal(p,s).
+        meaning: What the value says.
+        classification: Class of personal data.
+        is_required: Whether a row without a value is quarantined.
+        key_position: Place in the key, from 1; None outside the key.
+        allowed_values: The closed set of values; empty when any value is right.
+        default_zone: Zone of timestamps that carry none; without it they are refused.
+    """
+
+    name: str
+    path: str
+    physical_type: str
+    meaning: str
+    classification: str
+    is_required: bool = False
+    key_position: int | None = None
+    allowed_values: tuple[str, ...] = ()
+    default_zone: str | None = None
+
+    @property
+    def stored_type(self) -> str:
+        """Type of the raw column; JSON is kept as text."""
+        return "text" if self.physical_type == "json" else self.physical_type
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One source table.
+
+    Args:
+        source: Source it belongs to.
+        entity: Table within the source.
+        owner: Team that answers for it.
+        purpose: What a row is, in a sentence.
+        columns: The columns we use, in the order of the raw table.
+        version_column: Orders the versions of a record; None for events.
+        format: ndjson or csv.
+        rate_bound: Share of quarantined rows above which a delivery is held.
+        expects_final_newline: Whether a file without one is taken for cut off.
+        drift_policy: What happens when the delivered columns change.
+        freshness_days: Age the newest delivery may reach, in days.
+        fingerprint: Hash of the contract's text.
+    """
+
+    source: str
+    entity: str
+    owner: str
+    purpose: str
+    columns: tuple[Column, ...]
+    version_column: str | None
+    format: str
+    rate_bound: float
+    expects_final_newline: bool
+    drift_policy: str
+    freshness_days: float | None
+    fingerprint: str
+
+    @property
+    def label(self) -> str:
+        """`source/entity`, as people name the table."""
+        return f"{self.source}/{self.entity}"
+
+    @property
+    def table(self) -> str:
+        """The raw table's name with its schema."""
+        return f"raw.{self.source}__{self.entity}"
+
+    @property
+    def key_columns(self) -> tuple[str, ...]:
+        """The declared key, in order; empty when the whole row is the key."""
+        keyed = [column for column in self.columns if column.key_position is not None]
+        return tuple(c.name for c in sorted(keyed, key=lambda c: c.key_position or 0))
+
+
+def load_contracts(settings: Settings) -> dict[tuple[str, str], Contract]:
+    """Read every source contract, in the order of source and entity.
+
+    Raises:
+        JourneylineError: A contract cannot be read or says something that cannot be.
+    """
+    paths = sorted((settings.contracts / "sources").glob("*.odcs.yaml"))
+    contracts = [load_contract(path) for path in paths]
+    return {(contract.source, contract.entity): contract for contract in contracts}
+
+
+def load_contract(path: Path) -> Contract:
+    """Read and prove one source contract.
+
+    Raises:
+        JourneylineError: The file is no ODCS contract of a source table; says which part.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        document = OpenDataContractStandard.from_string(text)
+    except (OSError, UnicodeDecodeError, ValidationError, yaml.YAMLError, TypeError) as error:
+        raise _broken(path, f"cannot be read: {error}") from error
+    source, entity = _names(path)
+    if document.apiVersion != ODCS_VERSION:
+        raise _broken(path, f"apiVersion is {document.apiVersion}, expected {ODCS_VERSION}")
+    schemas = document.schema_ or []
+    if len(schemas) != 1 or schemas[0].name != f"{source}__{entity}":
+        raise _broken(path, f"schema must hold one table named {source}__{entity}")
+    columns = tuple(_column(path, item) for item in schemas[0].properties or [])
+    custom = {item.property: item.value for item in document.customProperties or []}
+    team = document.team
+    contract = Contract(
+        source=source,
+        entity=entity,
+        owner=str(getattr(team, "name", None) or ""),
+        purpose=str(getattr(document.description, "purpose", None) or "").strip(),
+        columns=columns,
+        version_column=custom.get("versionColumn"),
+        format=str(custom.get("format", "")),
+        rate_bound=_rate(path, custom.get("rateBound", 0.05)),
+        expects_final_newline=bool(custom.get("finalNewline", True)),
+        drift_policy=str(custom.get("driftPolicy", "evolve")),
+        freshness_days=_freshness(document),
+        fingerprint=hashlib.sha256(text.encode()).hexdigest()[:16],
+    )
+    _prove(path, contract, custom)
+    return contract
+
+
+def _names(path: Path) -> tuple[str, str]:
+    parts = path.name.removesuffix(".odcs.yaml").split(".")
+    if len(parts) != 2 or not all(_NAME.fullmatch(part) for part in parts):
+        raise _broken(path, "the file name must be <source>.<entity>.odcs.yaml")
+    return parts[0], parts[1]
+
+
+def _column(path: Path, item: SchemaProperty) -> Column:
+    name = item.name or ""
+    physical_type = (item.physicalType or "").lower()
+    if not _NAME.fullmatch(name):
+        raise _broken(path, f"property name {name!r} is not a lower-case column name")
+    if physical_type not in TYPES and not _DECIMAL.fullmatch(physical_type):
+        raise _broken(
+            path, f"{name}: physicalType {physical_type!r} is none of {', '.join(TYPES)}, decimal"
+        )
+    if not (item.description or "").strip():
+        raise _broken(path, f"{name}: description is missing")
+    if item.classification not in CLASSIFICATIONS:
+        raise _broken(path, f"{name}: classification is none of {', '.join(CLASSIFICATIONS)}")
+    if item.primaryKey and item.primaryKeyPosition is None:
+        raise _broken(path, f"{name}: a primary key needs primaryKeyPosition")
+    return Column(
+        name=name,
+        path=item.physicalName or name,
+        physical_type=physical_type,
+        meaning=(item.description or "").strip(),
+        classification=item.classification,
+        is_required=bool(item.required),
+        key_position=item.primaryKeyPosition if item.primaryKey else None,
+        allowed_values=tuple(str(choice.value) for choice in item.enum or []),
+        default_zone=(item.logicalTypeOptions or {}).get("defaultTimezone"),
+    )
+
+
+def _rate(path: Path, value: Any) -> float:
+    if not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise _broken(path, f"rateBound must be a share between 0 and 1, found {value!r}")
+    return float(value)
+
+
+def _freshness(document: OpenDataContractStandard) -> float | None:
+    for item in document.slaProperties or []:
+        if item.property == "latency" and item.unit == "d" and item.value is not None:
+            return float(item.value)
+    return None
+
+
+def _prove(path: Path, contract: Contract, custom: dict[str | None, Any]) -> None:
+    names = [column.name for column in contract.columns]
+    if not names:
+        raise _broken(path, "the table has no properties")
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise _broken(path, f"property {doubled[0]} is declared twice")
+    if contract.format not in FORMATS:
+        raise _broken(path, f"customProperties format must be one of {', '.join(FORMATS)}")
+    if contract.drift_policy not in DRIFT_POLICIES:
+        raise _broken(path, f"driftPolicy must be one of {', '.join(DRIFT_POLICIES)}")
+    if not contract.owner:
+        raise _broken(path, "team.name is missing: who owns the table?")
+    if contract.version_column is None and not custom.get("eventTable"):
+        raise _broken(path, "customProperties must name versionColumn or set eventTable: true")
+    if contract.version_column is not None:
+        if contract.version_column not in names:
+            raise _broken(path, f"versionColumn {contract.version_column} is no property")
+        if not contract.key_columns:
+            raise _broken(path, "a table with versionColumn needs a primary key")
+
+
+def _broken(path: Path, what: str) -> JourneylineError:
+    return JourneylineError(
+        f"The source contract is not valid: {what}.",
+        where=str(path),
+        next_step="Correct the contract; the form is that of the other files in the folder.",
+        exit_code=EXIT_USAGE,
+    )

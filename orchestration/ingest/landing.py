@@ -1,0 +1,205 @@
+"""Landing: immutable deliveries in the home folder, as received, each with its manifest.
+
+Nothing here opens what a file says; the guards and the loader do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from orchestration.errors import EXIT_USAGE, JourneylineError
+from orchestration.settings import Settings
+
+SUFFIXES = (".ndjson", ".ndjson.gz", ".csv", ".csv.gz")
+_CHUNK = 1 << 20
+_INSTANT = "%Y-%m-%dT%H%M%SZ"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One delivery as its manifest describes it.
+
+    Args:
+        source: Source system.
+        entity: Table of the source.
+        delivery_id: Instant of arrival and the first characters of the content's hash.
+        received_at: Instant of arrival, UTC without zone.
+        folder: Where it lies.
+        file_name: The delivered file; empty when the manifest is broken.
+        sha256: Hash of the file's bytes, as landed.
+        byte_count: Size of the file, as landed.
+        row_count: Records the deliverer counted; None when it did not.
+        problem: Why the manifest cannot be believed; None when it can.
+    """
+
+    source: str
+    entity: str
+    delivery_id: str
+    received_at: datetime
+    folder: Path
+    file_name: str
+    sha256: str
+    byte_count: int
+    row_count: int | None
+    problem: str | None = None
+
+    @property
+    def file(self) -> Path:
+        """The delivered file."""
+        return self.folder / self.file_name
+
+    @property
+    def label(self) -> str:
+        """`source/entity/delivery_id`."""
+        return f"{self.source}/{self.entity}/{self.delivery_id}"
+
+
+def land_file(
+    settings: Settings, source: str, entity: str, file: Path, received_at: datetime
+) -> str:
+    """Put a copy of a file into landing, all of it or nothing.
+
+    Args:
+        settings: The home folder.
+        source: Source system.
+        entity: Table of the source.
+        file: The file to copy; NDJSON or CSV, plain or gzipped.
+        received_at: Instant of arrival; without a zone it is UTC.
+
+    Returns:
+        The delivery's id; that of the earlier delivery when the same content was landed before.
+
+    Raises:
+        JourneylineError: There is no such file, or its name says another format.
+    """
+    suffix = next((s for s in sorted(SUFFIXES, key=len, reverse=True) if file.name.endswith(s)), "")
+    if not file.is_file() or not suffix:
+        raise JourneylineError(
+            "There is no such file." if suffix else "The file's format is not known by its name.",
+            where=str(file),
+            next_step=f"Give a file that ends in {', '.join(SUFFIXES)}.",
+            exit_code=EXIT_USAGE,
+        )
+    parent = settings.landing / source / entity
+    parent.mkdir(parents=True, exist_ok=True)
+    temporary = parent / f".landing-{os.getpid()}"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    try:
+        name = f"{entity}{suffix}"
+        digest, size = _copy(file, temporary / name)
+        known = _same_content(settings, source, entity, digest)
+        if known is not None:
+            return known
+        instant = received_at.astimezone(UTC) if received_at.tzinfo else received_at
+        delivery_id = f"{instant.strftime(_INSTANT)}-{digest[:8]}"
+        _write_manifest(temporary, delivery_id, source, entity, instant, name, digest, size)
+        os.rename(temporary, parent / delivery_id)
+        _sync(parent)
+        return delivery_id
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def list_deliveries(settings: Settings) -> list[Delivery]:
+    """Every delivery in landing, in the order of source, entity, arrival and id."""
+    manifests = settings.landing.glob("*/*/*/manifest.json")
+    found = [_read(path) for path in manifests if not path.parent.name.startswith(".")]
+    return sorted(found, key=lambda d: (d.source, d.entity, d.received_at, d.delivery_id))
+
+
+def _copy(source: Path, target: Path) -> tuple[str, int]:
+    digest = hashlib.sha256()
+    size = 0
+    with source.open("rb") as reader, target.open("wb") as writer:
+        while chunk := reader.read(_CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+            writer.write(chunk)
+        writer.flush()
+        os.fsync(writer.fileno())
+    return digest.hexdigest(), size
+
+
+def _same_content(settings: Settings, source: str, entity: str, digest: str) -> str | None:
+    candidates = (settings.landing / source / entity).glob(f"*-{digest[:8]}/manifest.json")
+    for path in sorted(candidates):
+        delivery = _read(path)
+        if delivery.sha256 == digest:
+            return delivery.delivery_id
+    return None
+
+
+def _write_manifest(
+    folder: Path,
+    delivery_id: str,
+    source: str,
+    entity: str,
+    received_at: datetime,
+    name: str,
+    digest: str,
+    size: int,
+) -> None:
+    manifest = {
+        "delivery_id": delivery_id,
+        "source": source,
+        "entity": entity,
+        "received_at": received_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "files": [{"name": name, "sha256": digest, "bytes": size, "rows": None}],
+    }
+    with (folder / "manifest.json").open("w", encoding="utf-8") as file:
+        file.write(json.dumps(manifest, indent=2) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    _sync(folder)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: Path) -> Delivery:
+    folder = path.parent
+    source, entity, delivery_id = folder.parts[-3:]
+    name, digest, size, rows, problem = "", "", 0, None, None
+    received_at = _instant_of(delivery_id)
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        if len(manifest["files"]) != 1:
+            raise ValueError(f"it names {len(manifest['files'])} files instead of one")
+        item = manifest["files"][0]
+        name, digest, size = str(item["name"]), str(item["sha256"]), int(item["bytes"])
+        rows = None if item.get("rows") is None else int(item["rows"])
+        said = datetime.fromisoformat(manifest["received_at"]).astimezone(UTC).replace(tzinfo=None)
+        if Path(name).name != name or not name.endswith(SUFFIXES):
+            raise ValueError(f"the file name {name!r} is not one of a delivery")
+        if (manifest["source"], manifest["entity"], manifest["delivery_id"]) != (
+            source,
+            entity,
+            delivery_id,
+        ):
+            raise ValueError("it belongs to another delivery")
+        if said != received_at:
+            raise ValueError("received_at is not the one the delivery's id begins with")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        problem = f"the manifest cannot be believed: {error}"
+    return Delivery(
+        source, entity, delivery_id, received_at, folder, name, digest, size, rows, problem
+    )
+
+
+def _instant_of(delivery_id: str) -> datetime:
+    try:
+        return datetime.strptime(delivery_id[: delivery_id.rindex("-")], _INSTANT)
+    except ValueError:
+        return datetime(1970, 1, 1)

@@ -1,0 +1,164 @@
+"""Loader: takes what lies in landing into the raw tables, in one transaction per load.
+
+Order of a load: guards on the bytes, one batch per table, rules, held deliveries, duplicates, then
+raw rows, quarantine, drift and the row ledger together. A killed load leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from itertools import groupby
+
+import duckdb
+
+from orchestration.ingest.batch import EntityLoad, load_entity
+from orchestration.ingest.contracts import Contract, load_contracts
+from orchestration.ingest.landing import Delivery, list_deliveries
+from orchestration.ingest.sources import load_sources
+from orchestration.ingest.tables import ensure_tables
+from orchestration.settings import Settings
+from orchestration.warehouse import connect
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What one load did.
+
+    Args:
+        load_number: Its number; None when nothing new was found.
+        deliveries: Deliveries taken, refused and held ones among them.
+        accepted: Rows added to raw tables.
+        quarantined: Rows put into quarantine.
+        duplicates: Rows that were there already.
+        refused: `source/entity/delivery_id: reason` of deliveries that were refused.
+        held_sources: Sources with a delivery past its bound of quarantined rows.
+        as_of: The instant the pipeline now stands at; None before the first delivery.
+        ignored: `source/entity` in landing that no enabled source has a contract for.
+    """
+
+    load_number: int | None
+    deliveries: int
+    accepted: int
+    quarantined: int
+    duplicates: int
+    refused: list[str] = field(default_factory=list)
+    held_sources: list[str] = field(default_factory=list)
+    as_of: datetime | None = None
+    ignored: list[str] = field(default_factory=list)
+
+
+def load_deliveries(
+    settings: Settings, until: date | None, progress: Callable[[str], None] | None = None
+) -> LoadReport:
+    """Load every delivery that is not in the row ledger yet.
+
+    Args:
+        settings: The home folder and the project.
+        until: Last night to take, inclusive; None takes all.
+        progress: Told one line per table.
+
+    Raises:
+        JourneylineError: A contract or `sources.yml` is wrong, or the row ledger does not balance.
+    """
+    contracts = load_contracts(settings)
+    sources = load_sources(settings)
+    taken = {
+        key: c for key, c in contracts.items() if key[0] in sources and sources[key[0]].enabled
+    }
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with closing(connect(settings.warehouse)) as connection:
+        ensure_tables(connection, contracts.values())
+        landed = [d for d in list_deliveries(settings) if _is_within(d, until)]
+        recorded = set(
+            connection.execute(
+                "select source, entity, delivery_id from ingest.deliveries"
+            ).fetchall()
+        )
+        fresh = [d for d in landed if (d.source, d.entity, d.delivery_id) not in recorded]
+        wanted = [d for d in fresh if (d.source, d.entity) in taken]
+        ignored = sorted(
+            {f"{d.source}/{d.entity}" for d in fresh} - {c.label for c in taken.values()}
+        )
+        as_of = _as_of(connection, landed, until)
+        return _load(connection, settings, taken, wanted, as_of, ignored, progress)
+
+
+def _load(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    contracts: dict[tuple[str, str], Contract],
+    deliveries: list[Delivery],
+    as_of: datetime | None,
+    ignored: list[str],
+    progress: Callable[[str], None] | None,
+) -> LoadReport:
+    work = settings.home / ".loading"
+    shutil.rmtree(work, ignore_errors=True)
+    connection.execute("begin")
+    try:
+        number = _next_number(connection) if deliveries else None
+        loads: list[EntityLoad] = []
+        if number is not None:
+            work.mkdir()
+            for key, group in groupby(deliveries, key=lambda d: (d.source, d.entity)):
+                loads.append(load_entity(connection, contracts[key], list(group), number, work))
+                if progress is not None:
+                    progress(f"loaded {key[0]}/{key[1]}: {loads[-1].accepted:,} rows")
+            connection.execute(
+                "insert into ingest.loads values (?, ?, ?)", [number, as_of, len(deliveries)]
+            )
+        _set_clock(connection, as_of)
+        connection.execute("commit")
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return LoadReport(
+        load_number=number,
+        deliveries=len(deliveries),
+        accepted=sum(load.accepted for load in loads),
+        quarantined=sum(load.quarantined for load in loads),
+        duplicates=sum(load.duplicates for load in loads),
+        refused=[line for load in loads for line in load.refused],
+        held_sources=sorted({load.source for load in loads if load.held}),
+        as_of=as_of,
+        ignored=ignored,
+    )
+
+
+def _is_within(delivery: Delivery, until: date | None) -> bool:
+    return until is None or delivery.received_at.date() <= until
+
+
+def _next_number(connection: duckdb.DuckDBPyConnection) -> int:
+    row = connection.execute(
+        "select coalesce(max(load_number), 0) + 1 from ingest.loads"
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _as_of(
+    connection: duckdb.DuckDBPyConnection, landed: list[Delivery], until: date | None
+) -> datetime | None:
+    """Midnight after the night, or where the clock stood if that is later."""
+    row = connection.execute("select max(as_of) from pipeline.clock").fetchone()
+    before: datetime | None = row[0] if row else None
+    night = until or max((d.received_at.date() for d in landed), default=None)
+    if night is None:
+        return before
+    after = datetime.combine(night + timedelta(days=1), datetime.min.time())
+    return after if before is None else max(after, before)
+
+
+def _set_clock(connection: duckdb.DuckDBPyConnection, as_of: datetime | None) -> None:
+    if as_of is None:
+        return
+    connection.execute("delete from pipeline.clock")
+    night = (as_of - timedelta(days=1)).date()
+    connection.execute("insert into pipeline.clock values (?, ?)", [as_of, night])

@@ -1,0 +1,236 @@
+"""Reading: the SQL that turns files of one table into a typed batch with the first broken rule.
+
+The batch is a temporary table with one row per delivered record, in the order of the files and of
+their lines: `file_path`, `failure` (number of the broken rule, null when none), `value`, `payload`
+(both only where a rule is broken), `shape` (the JSON keys, as JSON), `row_hash`, `key_hash`, and a
+column `c1` … per contract column, typed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestration.ingest.contracts import Column, Contract
+from orchestration.ingest.guards import MAX_LINE_BYTES
+from orchestration.ingest.tables import literal
+
+MAX_JSON_DEPTH = 100
+DEPTH_CHECKED_FROM_BYTES = 1000
+_FIELD, _NEWLINE, _BROKEN = "chr(31)", "chr(30)", "chr(29)"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One way for a row to break the contract.
+
+    Args:
+        number: Its place: of several broken rules the first counts.
+        name: malformed_json, malformed_csv, missing_required, wrong_type or not_in_set.
+        column_name: The column it is about; None when it is about the whole row.
+        condition: SQL over the texts `t1` … and the typed values `c1` ….
+        value: SQL of the offending value.
+    """
+
+    number: int
+    name: str
+    column_name: str | None
+    condition: str
+    value: str
+
+
+def rules_of(contract: Contract) -> list[Rule]:
+    """The rules of a contract in the order in which they are tried."""
+    numbered = list(enumerate(contract.columns, start=1))
+    found: list[tuple[str, str | None, str, str]] = [
+        (f"malformed_{'json' if contract.format == 'ndjson' else 'csv'}", None, "not ok", "null")
+    ]
+    for i, column in numbered:
+        if column.is_required:
+            found.append(("missing_required", column.name, f"t{i} is null", "null"))
+    for i, column in numbered:
+        if column.physical_type != "text":
+            condition = f"c{i} is null and t{i} is not null"
+            found.append(("wrong_type", column.name, condition, f"t{i}"))
+    for i, column in numbered:
+        if column.allowed_values:
+            allowed = ", ".join(literal(value) for value in column.allowed_values)
+            found.append(("not_in_set", column.name, f"t{i} not in ({allowed})", f"t{i}"))
+    return [Rule(number, *parts) for number, parts in enumerate(found, start=1)]
+
+
+def batch_sql(contract: Contract, files: list[Path], too_deep: list[str]) -> str:
+    """The query whose rows are the batch.
+
+    Args:
+        contract: The table's contract.
+        files: The files in the order of their deliveries; a record on each line.
+        too_deep: md5 of the lines that nest deeper than `MAX_JSON_DEPTH`.
+    """
+    rules = rules_of(contract)
+    columns = list(enumerate(contract.columns, start=1))
+    texts = ", ".join(f"nullif(texts[{i}], '') as t{i}" for i, _ in columns)
+    casts = ", ".join(f"{_cast(column, f't{i}')} as c{i}" for i, column in columns)
+    names = ", ".join(f"c{i}" for i, _ in columns)
+    failure = " ".join(f"when {rule.condition} then {rule.number}" for rule in rules)
+    values = " ".join(f"when {rule.number} then {rule.value}" for rule in rules)
+    keys = [i for i, column in columns if column.key_position is not None]
+    key_hash = _hash(keys) if keys and contract.version_column is None else "row_hash"
+    read = _texts_of_json if contract.format == "ndjson" else _texts_of_csv
+    return f"""
+with lines as ({lines_sql(files)}),
+read as ({read(contract, too_deep)}),
+named as (select file_path, line, shape, texts is not null as ok, texts, {texts} from read),
+typed as (select *, {_hash([i for i, _ in columns])} as row_hash, {casts} from named),
+judged as (select *, {key_hash} as key_hash,
+    (case {failure} end)::smallint as failure from typed)
+select file_path, failure, case failure {values} end as value,
+    case when failure is not null then {payload_sql(contract)} end as payload,
+    shape, row_hash, key_hash, {names}
+from judged
+"""
+
+
+def lines_sql(files: list[Path]) -> str:
+    """One row per line of the files, in order: `file_path`, `line`."""
+    listed = ", ".join(literal(str(path)) for path in files)
+    return f"""
+select filename as file_path, coalesce(line, '') as line
+from read_csv([{listed}], auto_detect = false, header = false, columns = {{'line': 'varchar'}},
+    delim = '\x01', quote = '', escape = '', comment = '', new_line = '\\n', strict_mode = false,
+    filename = true, max_line_size = {MAX_LINE_BYTES + 1024})
+"""
+
+
+def payload_sql(contract: Contract) -> str:
+    """The record as it was delivered, from `line` (and `texts`, where it was split)."""
+    if contract.format == "ndjson":
+        return "line"
+    original = len(contract.columns) + 1
+    return f"""
+case
+    when line[1] = {_BROKEN} then replace(substr(line, 2), {_NEWLINE}, chr(10))
+    else coalesce(
+        replace(string_split(line, {_FIELD})[{original}], {_NEWLINE}, chr(10)),
+        replace(line, {_FIELD}, ',')
+    )
+end
+"""
+
+
+def suspects_sql(files: list[Path]) -> str:
+    """The lines that may nest too deep: long ones with more brackets than the bound."""
+    return f"""
+with lines as ({lines_sql(files)})
+select line from lines
+where strlen(line) >= {DEPTH_CHECKED_FROM_BYTES}
+    and 2 * strlen(line) - strlen(replace(line, '{{', '')) - strlen(replace(line, '[', ''))
+        > {MAX_JSON_DEPTH}
+"""
+
+
+def json_depth(text: str) -> int:
+    """How deep the brackets outside strings nest."""
+    depth = deepest = 0
+    for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', text):
+        sign = token.group()
+        if sign in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif sign in "]}":
+            depth -= 1
+    return deepest
+
+
+def json_parents(contract: Contract) -> list[str]:
+    """Objects of an NDJSON record whose keys the contract speaks about; '' is the record."""
+    found = {""}
+    for column in contract.columns:
+        found.update(_prefixes(column.path)[:-1])
+    return sorted(found)
+
+
+def known_keys(contract: Contract) -> dict[str, list[Column]]:
+    """Every key the contract reads or passes, with the columns that stand on it."""
+    found: dict[str, list[Column]] = {}
+    for column in contract.columns:
+        prefixes = _prefixes(column.path) if contract.format == "ndjson" else [column.path]
+        for prefix in prefixes:
+            found.setdefault(prefix, []).append(column)
+    return found
+
+
+def _prefixes(path: str) -> list[str]:
+    parts = path.split("[")[0].split(".")
+    return [".".join(parts[: n + 1]) for n in range(len(parts))]
+
+
+def _json_path(path: str) -> str:
+    steps: Iterator[tuple[str, str]] = (
+        (name, index) for name, index in re.findall(r"([^.\[\]]+)((?:\[\d+\])*)", path)
+    )
+    return "$" + "".join(f'."{name}"{index}' for name, index in steps)
+
+
+def _texts_of_json(contract: Contract, too_deep: list[str]) -> str:
+    paths = ", ".join(literal(_json_path(column.path)) for column in contract.columns)
+    parents = ", ".join(
+        literal(_json_path(parent) if parent else "$") for parent in json_parents(contract)
+    )
+    deep = ""
+    if too_deep:
+        listed = ", ".join(literal(digest) for digest in too_deep)
+        deep = f"when strlen(line) >= {DEPTH_CHECKED_FROM_BYTES} and md5(line) in ({listed}) then false"
+    return f"""
+select file_path, line,
+    case when is_object then json_extract_string(line, [{paths}]) end as texts,
+    case when is_object then json_keys(line, [{parents}])::json::varchar end as shape
+from (
+    select *, case {deep} when ltrim(line)[1] <> '{{' then false else json_valid(line) end
+        as is_object
+    from lines
+)
+"""
+
+
+def _texts_of_csv(contract: Contract, too_deep: list[str]) -> str:
+    del too_deep
+    return f"""
+select file_path, line, null::varchar as shape,
+    case when line[1] is distinct from {_BROKEN} then string_split(line, {_FIELD}) end as texts
+from lines
+"""
+
+
+def _hash(numbers: list[int]) -> str:
+    parts = ", ".join(f"coalesce(t{i}, {_NEWLINE})" for i in numbers)
+    return f"md5_number_lower(concat_ws({_FIELD}, {parts}))"
+
+
+def _cast(column: Column, text: str) -> str:
+    kind = column.physical_type
+    if kind == "text":
+        return text
+    if kind == "bigint":
+        whole = f"regexp_full_match({text}, '[+-]?[0-9]+([.]0+)?')"
+        return f"case when {whole} then try_cast(split_part({text}, '.', 1) as bigint) end"
+    if kind == "boolean":
+        return f"case lower({text}) when 'true' then true when 'false' then false end"
+    if kind == "date":
+        return f"case when strlen({text}) = 10 then try_cast({text} as date) end"
+    if kind == "timestamp":
+        return _cast_instant(column, text)
+    if kind == "json":
+        return f"case when {text}[1] in ('{{', '[') and json_valid({text}) then {text} end"
+    return f"try_cast({text} as {kind})"
+
+
+def _cast_instant(column: Column, text: str) -> str:
+    zoned = rf"ends_with({text}, 'Z') or regexp_matches({text}, ':[0-9.]+ ?[+-][0-9]{{2}}(:?[0-9]{{2}})?$')"
+    cases = f"when {zoned} then try_cast({text} as timestamptz)::timestamp"
+    if column.default_zone is not None:
+        local = f"timezone({literal(column.default_zone)}, try_cast({text} as timestamp))"
+        cases += f" when strlen({text}) >= 10 then {local}::timestamp"
+    return f"case {cases} end"
