@@ -4,7 +4,8 @@ with
 identity_rules as (
     select
         rule,
-        kind,
+        identifier_type,
+        guard,
         fan_out_cap,
         trust,
         is_enabled,

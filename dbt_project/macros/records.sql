@@ -1,0 +1,100 @@
+{#-
+    The columns that every model of record versions has, in one order and with one type each,
+    so that they can be stacked. `given` maps a column to its expression; the others are null.
+-#}
+{% macro record_version_columns(given) -%}
+    {%- set columns = [
+        ('record_key', 'text'),
+        ('source', 'text'),
+        ('entity', 'text'),
+        ('record_id', 'text'),
+        ('user_id', 'text'),
+        ('company_id', 'text'),
+        ('email', 'text'),
+        ('additional_emails', 'text'),
+        ('phone', 'text'),
+        ('mobile_phone', 'text'),
+        ('merged_record_ids', 'text'),
+        ('first_name', 'text'),
+        ('last_name', 'text'),
+        ('job_title', 'text'),
+        ('job_role', 'text'),
+        ('industry', 'text'),
+        ('country', 'text'),
+        ('language', 'text'),
+        ('lifecycle_stage', 'text'),
+        ('plan', 'text'),
+        ('subscription_status', 'text'),
+        ('load_number', 'integer'),
+        ('is_staff_role', 'boolean'),
+        ('is_archived', 'boolean'),
+        ('created_at', 'timestamp'),
+        ('version_at', 'timestamp'),
+        ('received_at', 'timestamp'),
+        ('version_hash', 'text'),
+    ] -%}
+    {%- for name, kind in columns %}
+    {%- set type = dbt.type_string() if kind == 'text' else kind %}
+        cast({{ given.get(name, 'null') }} as {{ type }}) as {{ name }},
+    {%- endfor %}
+{%- endmacro %}
+
+
+{#- An e-mail address as it is compared: lower case, no blanks, no plus tag. -#}
+{% macro normalised_email(column) -%}
+    nullif(
+        {{ regexp_replace_all('lower(trim(' ~ column ~ '))', '[+][^@]*@', '@') }}, ''
+    )
+{%- endmacro %}
+
+
+{#- A phone number as it is compared: `+` and digits; a national one gets the given prefix. -#}
+{% macro normalised_phone(column, prefix) -%}
+    {%- set digits = regexp_replace_all(column, '[^0-9]', '') -%}
+    case
+        when {{ column }} is null or {{ digits }} = '' then null
+        when trim({{ column }}) like '+%' then '+' || {{ digits }}
+        when {{ digits }} like '00%' then '+' || substr({{ digits }}, 3)
+        when {{ digits }} like '0%' then {{ prefix }} || substr({{ digits }}, 2)
+        else {{ prefix }} || {{ digits }}
+    end
+{%- endmacro %}
+
+
+{#- A name as it is compared: no case, accents, blanks or punctuation; null where nothing is left. -#}
+{% macro normalised_name(column) -%}
+    nullif({{ regexp_replace_all(folded_text(column), '[^a-z]', '') }}, '')
+{%- endmacro %}
+
+
+{#-
+    True where two first names look like one person's: equal, one the beginning of the other, or
+    a slip of the keyboard. Forms of one name (Bob, Robert) stand in identity.yml instead.
+-#}
+{% macro first_names_match(left, right) -%}
+    {%- set shorter = 'least(length(' ~ left ~ '), length(' ~ right ~ '))' -%}
+    (
+        {{ left }} = {{ right }}
+        or (
+            {{ shorter }} >= 3
+            and (
+                {{ left }} like {{ right }} || '%'
+                or {{ right }} like {{ left }} || '%'
+                or levenshtein({{ left }}, {{ right }})
+                <= case when {{ shorter }} >= 6 then 2 else 1 end
+            )
+        )
+    )
+{%- endmacro %}
+
+
+{#- True where two last names look like one person's: equal or a slip of the keyboard. -#}
+{% macro last_names_match(left, right) -%}
+    (
+        {{ left }} = {{ right }}
+        or (
+            least(length({{ left }}), length({{ right }})) >= 5
+            and levenshtein({{ left }}, {{ right }}) <= 2
+        )
+    )
+{%- endmacro %}

@@ -1,0 +1,107 @@
+-- one row per version of a record about a person, staff left out
+with
+
+crm_record_versions as (
+    select * from {{ ref('int_crm_record_versions') }}
+),
+
+email_record_versions as (
+    select * from {{ ref('int_email_record_versions') }}
+),
+
+app_record_versions as (
+    select * from {{ ref('int_app_record_versions') }}
+),
+
+support_record_versions as (
+    select * from {{ ref('int_support_record_versions') }}
+),
+
+survey_record_versions as (
+    select * from {{ ref('int_survey_record_versions') }}
+),
+
+owners as (
+    select email from {{ ref('stg_hubspot__owners') }}
+),
+
+identity_settings as (
+    select default_phone_prefix from {{ ref('stg_config__identity_settings') }}
+),
+
+versions_stacked as (
+    select * from crm_record_versions
+    union all
+    select * from email_record_versions
+    union all
+    select * from app_record_versions
+    union all
+    select * from support_record_versions
+    union all
+    select * from survey_record_versions
+),
+
+versions_normalised as (
+    select
+        versions_stacked.record_key,
+        versions_stacked.source,
+        versions_stacked.entity,
+        versions_stacked.record_id,
+        nullif(trim(versions_stacked.user_id), '') as user_id,
+        versions_stacked.company_id,
+        {{ normalised_email('versions_stacked.email') }} as email,
+        lower(versions_stacked.additional_emails) as additional_emails,
+        {{ normalised_phone(
+            'versions_stacked.phone', 'identity_settings.default_phone_prefix'
+        ) }} as phone,
+        {{ normalised_phone(
+            'versions_stacked.mobile_phone', 'identity_settings.default_phone_prefix'
+        ) }} as mobile_phone,
+        versions_stacked.merged_record_ids,
+        {{ normalised_name('versions_stacked.first_name') }} as first_name,
+        {{ normalised_name('versions_stacked.last_name') }} as last_name,
+        versions_stacked.job_title,
+        versions_stacked.job_role,
+        versions_stacked.industry,
+        versions_stacked.country,
+        versions_stacked.language,
+        versions_stacked.lifecycle_stage,
+        versions_stacked.plan,
+        versions_stacked.subscription_status,
+        versions_stacked.load_number,
+        versions_stacked.is_staff_role,
+        versions_stacked.is_archived,
+        versions_stacked.created_at,
+        versions_stacked.version_at,
+        versions_stacked.received_at,
+        versions_stacked.version_hash,
+    from versions_stacked
+    cross join identity_settings
+),
+
+staff_emails as (
+    select {{ normalised_email('owners.email') }} as email
+    from owners
+    union
+    select versions_normalised.email
+    from versions_normalised
+    where versions_normalised.is_staff_role
+),
+
+staff_records as (
+    select distinct versions_normalised.record_key
+    from versions_normalised
+    left join staff_emails on versions_normalised.email = staff_emails.email
+    where
+        versions_normalised.is_staff_role
+        or staff_emails.email is not null
+),
+
+customer_versions as (
+    select versions_normalised.*
+    from versions_normalised
+    left join staff_records on versions_normalised.record_key = staff_records.record_key
+    where staff_records.record_key is null
+)
+
+select * from customer_versions

@@ -1,0 +1,44 @@
+-- one row per match rule, pair of records and evidence that does not link them
+with
+
+match_pairs as (
+    select * from {{ ref('int_match_pairs') }}
+),
+
+pairs_judged as (
+    select
+        match_pairs.left_record_key,
+        match_pairs.right_record_key,
+        match_pairs.rule,
+        match_pairs.match_value,
+        case
+            when match_pairs.blocked_reason is not null
+                then 'blocked: ' || match_pairs.blocked_reason
+            when match_pairs.capped_at is not null then 'shared by too many records'
+            when
+                match_pairs.guard = 'names_do_not_conflict'
+                and match_pairs.value_conflict_at is not null
+                and match_pairs.first_names_match_at is null
+                then 'the names on the value conflict'
+            when
+                match_pairs.guard = 'names_match'
+                and match_pairs.full_names_match_at is null
+                then 'the names do not match'
+        end as reason,
+        match_pairs.known_at,
+    from match_pairs
+),
+
+refused_edges as (
+    select
+        pairs_judged.left_record_key,
+        pairs_judged.right_record_key,
+        pairs_judged.rule,
+        pairs_judged.reason,
+        {{ pseudonym('pairs_judged.match_value') }} as evidence,
+        pairs_judged.known_at,
+    from pairs_judged
+    where pairs_judged.reason is not null
+)
+
+select * from refused_edges

@@ -1,0 +1,62 @@
+-- one row per version of a contact in the CRM
+with
+
+contacts as (
+    select
+        contact_id,
+        company_id,
+        app_user_id,
+        email,
+        additional_emails,
+        phone,
+        mobile_phone,
+        merged_contact_ids,
+        first_name,
+        last_name,
+        job_title,
+        role,
+        industry,
+        country,
+        lifecycle_stage,
+        load_number,
+        row_hash,
+        is_archived,
+        created_at,
+        updated_at,
+        received_at,
+    from {{ ref('stg_hubspot__contacts') }}
+),
+
+record_versions as (
+    select
+        {{- record_version_columns({
+            'record_key': "'hubspot/contacts/' || contacts.contact_id",
+            'source': "'hubspot'",
+            'entity': "'contacts'",
+            'record_id': 'contacts.contact_id',
+            'user_id': 'contacts.app_user_id',
+            'company_id': 'contacts.company_id',
+            'email': 'contacts.email',
+            'additional_emails': 'contacts.additional_emails',
+            'phone': 'contacts.phone',
+            'mobile_phone': 'contacts.mobile_phone',
+            'merged_record_ids': 'contacts.merged_contact_ids',
+            'first_name': 'contacts.first_name',
+            'last_name': 'contacts.last_name',
+            'job_title': 'contacts.job_title',
+            'job_role': 'contacts.role',
+            'industry': 'contacts.industry',
+            'country': 'contacts.country',
+            'lifecycle_stage': 'contacts.lifecycle_stage',
+            'load_number': 'contacts.load_number',
+            'is_staff_role': 'false',
+            'is_archived': 'coalesce(contacts.is_archived, false)',
+            'created_at': 'coalesce(contacts.created_at, contacts.updated_at)',
+            'version_at': 'contacts.updated_at',
+            'received_at': 'contacts.received_at',
+            'version_hash': 'contacts.row_hash',
+        }) }}
+    from contacts
+)
+
+select * from record_versions

@@ -1,0 +1,47 @@
+-- one row per version of a member of an e-mail audience
+with
+
+members as (
+    select
+        unique_email_id,
+        email,
+        status,
+        first_name,
+        last_name,
+        phone,
+        country,
+        language,
+        load_number,
+        row_hash,
+        created_at,
+        last_changed_at,
+        received_at,
+    from {{ ref('stg_mailchimp__members') }}
+),
+
+record_versions as (
+    select
+        {{- record_version_columns({
+            'record_key': "'mailchimp/members/' || members.unique_email_id",
+            'source': "'mailchimp'",
+            'entity': "'members'",
+            'record_id': 'members.unique_email_id',
+            'email': 'members.email',
+            'phone': 'members.phone',
+            'first_name': 'members.first_name',
+            'last_name': 'members.last_name',
+            'country': 'members.country',
+            'language': 'members.language',
+            'subscription_status': 'members.status',
+            'load_number': 'members.load_number',
+            'is_staff_role': 'false',
+            'is_archived': 'false',
+            'created_at': 'coalesce(members.created_at, members.last_changed_at)',
+            'version_at': 'members.last_changed_at',
+            'received_at': 'members.received_at',
+            'version_hash': 'members.row_hash',
+        }) }}
+    from members
+)
+
+select * from record_versions
