@@ -133,8 +133,8 @@ def _load_ready(
         accepted, quarantined, duplicates = rows
         if accepted + quarantined + duplicates != file.record_count:
             raise JourneylineError(
-                f"The row ledger does not balance: {file.record_count} rows landed, {accepted} were "
-                f"accepted, {quarantined} quarantined, {duplicates} duplicates.",
+                f"The row ledger does not balance: {file.record_count} rows landed, {accepted} "
+                f"were accepted, {quarantined} quarantined, {duplicates} duplicates.",
                 where=file.delivery.label,
                 next_step="This is a defect; nothing of this load was kept.",
             )

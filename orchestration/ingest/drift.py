@@ -7,7 +7,7 @@ know, `removed` for one that is in no row any more, `returned` when it is back.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import duckdb
 
@@ -54,12 +54,8 @@ def record_drift(
 
 
 def _changes(
-    keys: Iterable[str],
-    present: set[str],
-    known: dict[str, list[object]] | object,
-    state: dict[str, str],
+    keys: Iterable[str], present: set[str], known: Container[str], state: dict[str, str]
 ) -> list[tuple[str, str]]:
-    assert isinstance(known, dict)
     found = []
     for key in sorted(keys):
         last = state.get(key)

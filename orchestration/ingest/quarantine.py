@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import duckdb
 
@@ -99,7 +100,7 @@ def show_quarantine(settings: Settings, what: str, limit: int = 20) -> list[Quar
     return [QuarantinedRow(*row) for row in rows]
 
 
-def _query(settings: Settings, sql: str, parameters: list[object]) -> list[tuple[object, ...]]:
+def _query(settings: Settings, sql: str, parameters: list[object]) -> list[tuple[Any, ...]]:
     if not settings.warehouse.exists():
         return []
     with closing(connect(settings.warehouse, read_only=True)) as connection:

@@ -71,7 +71,7 @@ def batch_sql(contract: Contract, files: list[Path], too_deep: list[str]) -> str
     """
     rules = rules_of(contract)
     columns = list(enumerate(contract.columns, start=1))
-    texts = ", ".join(f"nullif(texts[{i}], '') as t{i}" for i, _ in columns)
+    texts = ", ".join(f"nullif({_text(contract, i)}, '') as t{i}" for i, _ in columns)
     casts = ", ".join(f"{_cast(column, f't{i}')} as c{i}" for i, column in columns)
     names = ", ".join(f"c{i}" for i, _ in columns)
     failure = " ".join(f"when {rule.condition} then {rule.number}" for rule in rules)
@@ -182,7 +182,8 @@ def _texts_of_json(contract: Contract, too_deep: list[str]) -> str:
     deep = ""
     if too_deep:
         listed = ", ".join(literal(digest) for digest in too_deep)
-        deep = f"when strlen(line) >= {DEPTH_CHECKED_FROM_BYTES} and md5(line) in ({listed}) then false"
+        is_long = f"strlen(line) >= {DEPTH_CHECKED_FROM_BYTES}"
+        deep = f"when {is_long} and md5(line) in ({listed}) then false"
     return f"""
 select file_path, line,
     case when is_object then json_extract_string(line, [{paths}]) end as texts,
@@ -202,6 +203,11 @@ select file_path, line, null::varchar as shape,
     case when line[1] is distinct from {_BROKEN} then string_split(line, {_FIELD}) end as texts
 from lines
 """
+
+
+def _text(contract: Contract, number: int) -> str:
+    text = f"texts[{number}]"
+    return f"replace({text}, {_NEWLINE}, chr(10))" if contract.format == "csv" else text
 
 
 def _hash(numbers: list[int]) -> str:
@@ -228,7 +234,8 @@ def _cast(column: Column, text: str) -> str:
 
 
 def _cast_instant(column: Column, text: str) -> str:
-    zoned = rf"ends_with({text}, 'Z') or regexp_matches({text}, ':[0-9.]+ ?[+-][0-9]{{2}}(:?[0-9]{{2}})?$')"
+    offset = ":[0-9.]+ ?[+-][0-9]{2}(:?[0-9]{2})?$"
+    zoned = f"ends_with({text}, 'Z') or regexp_matches({text}, '{offset}')"
     cases = f"when {zoned} then try_cast({text} as timestamptz)::timestamp"
     if column.default_zone is not None:
         local = f"timezone({literal(column.default_zone)}, try_cast({text} as timestamp))"
