@@ -79,8 +79,8 @@ def _verdicts(manifest: dict[str, Any], products: list[str]) -> list[dg.AssetChe
     for check in manifest.get("checks", []):
         name = check.get("table") if check.get("table") in failed else ACROSS_TABLES
         count[name] += 1
-        if check.get("verdict", check.get("status")) not in ("passed", "pass", "warned", "warn"):
-            failed[name].append(str(check.get("check", check.get("name"))))
+        if check["verdict"] == "failed":
+            failed[name].append(str(check["name"]))
     return [
         dg.AssetCheckResult(
             check_name=name,

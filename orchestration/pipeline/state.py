@@ -61,12 +61,18 @@ def waiting_nights(settings: Settings, until: date | None = None) -> list[date]:
 
 
 def waiting_deliveries(settings: Settings) -> dict[tuple[str, str, str], datetime]:
-    """When each delivery that no run has taken yet was received, by source, entity and id."""
+    """When each delivery that a run would take was received, by source, entity and id."""
+    from orchestration.ingest.sources import load_sources
+
     known = _known_deliveries(settings)
+    enabled = {name for name, source in load_sources(settings).items() if source.enabled}
+    contracts = {path.name for path in (settings.contracts / "sources").glob("*.odcs.yaml")}
     return {
         delivery: received_at
         for delivery, received_at in _landed_deliveries(settings)
         if delivery not in known
+        and delivery[0] in enabled
+        and f"{delivery[0]}.{delivery[1]}.odcs.yaml" in contracts
     }
 
 
@@ -122,6 +128,16 @@ def last_night(settings: Settings) -> date | None:
     """The night the warehouse stands at."""
     as_of = current_as_of(settings)
     return None if as_of is None else (as_of - timedelta(microseconds=1)).date()
+
+
+def newest_night(settings: Settings) -> date:
+    """The last night with a delivery.
+
+    Raises:
+        JourneylineError: The landing holds no delivery (exit 2).
+    """
+    require_landing(settings)
+    return max(received_at for _, received_at in _landed_deliveries(settings)).date()
 
 
 def require_landing(settings: Settings) -> None:

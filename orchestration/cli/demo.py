@@ -1,0 +1,55 @@
+"""`journeyline demo`: the demo company."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import click
+
+from orchestration.cli.common import Day, as_mapping, echo_json, progress, settings_of
+
+
+@click.command("demo")
+@click.option("--customers", type=click.IntRange(200), default=5000, show_default=True,
+              help="How many customers the company has.")  # fmt: skip
+@click.option("--nights", type=click.IntRange(1), default=30, show_default=True,
+              help="How many nights are delivered, the first with 18 months of history.")  # fmt: skip
+@click.option("--seed", type=int, default=7, show_default=True, help="Equal seed, equal bytes.")
+@click.option("--start", type=Day(), help="The first night (YYYY-MM-DD).")
+@click.option("--mess", "mess_file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="Rates of the mess, as YAML.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
+@click.pass_context
+def command(
+    context: click.Context,
+    customers: int,
+    nights: int,
+    seed: int,
+    start: date | None,
+    mess_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Generate the demo company; on an existing one, add the nights it lacks."""
+    from orchestration.demo.company import build_company
+    from orchestration.pipeline.locking import writing
+    from orchestration.pipeline.steps import prepare
+
+    settings = settings_of(context)
+    with progress("generating the demo company") as told, writing(settings, on_wait=told):
+        prepare(settings)
+        report = build_company(
+            settings,
+            customers=customers,
+            nights=nights,
+            seed=seed,
+            start=start,
+            mess_file=mess_file,
+            progress=told,
+        )
+    if as_json:
+        echo_json(report)
+        return
+    for name, value in as_mapping(report).items():
+        click.echo(f"{name.replace('_', ' ')}: {value}")
+    click.echo("next: journeyline run")

@@ -1,0 +1,105 @@
+"""`journeyline releases`: what was published, and the way back."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Any
+
+import click
+
+from orchestration.cli.common import as_mapping, echo_json, echo_table, settings_of
+
+
+@click.group("releases")
+def command() -> None:
+    """List, show, verify or roll back releases."""
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
+@click.pass_context
+def list_all(context: click.Context, as_json: bool) -> None:
+    """List the kept releases, newest first."""
+    from orchestration.publish.releases import list_releases
+
+    releases = [as_mapping(release) for release in list_releases(settings_of(context))]
+    if as_json:
+        echo_json(releases)
+    elif not releases:
+        click.echo("no release yet; next: journeyline run")
+    else:
+        columns = [name for name in releases[0] if not isinstance(releases[0][name], dict | list)]
+        echo_table("releases", columns, [[row[name] for name in columns] for row in releases])
+
+
+@command.command("show")
+@click.argument("release_id", required=False)
+@click.option("--json", "as_json", is_flag=True, help="The manifest as JSON.")
+@click.pass_context
+def show(context: click.Context, release_id: str | None, as_json: bool) -> None:
+    """Show a release; `current` unless one is named."""
+    from orchestration.publish.releases import show_release
+
+    release = as_mapping(show_release(settings_of(context), release_id))
+    if as_json:
+        echo_json(release)
+        return
+    for name, value in release.items():
+        if not isinstance(value, dict | list | tuple):
+            click.echo(f"{name.replace('_', ' ')}: {value}")
+    tables = release.get("tables")
+    if tables:
+        echo_table("tables", ("table", "rows"), _table_rows(tables))
+
+
+@command.command("verify")
+@click.argument("release_id", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
+@click.pass_context
+def verify(context: click.Context, release_id: str | None, as_json: bool) -> None:
+    """Prove that every file of a release is the one that was audited."""
+    from orchestration.publish.releases import verify_release
+
+    report = as_mapping(verify_release(settings_of(context), release_id))
+    if as_json:
+        echo_json(report)
+    else:
+        click.echo("every file is the audited one: " + _told(report))
+
+
+@command.command("rollback")
+@click.argument("release_id")
+@click.option("--reason", required=True, help="Why; it stands in the journal.")
+@click.option("--by", default=getpass.getuser, show_default="the user", help="Who does it.")
+@click.option("--hold", is_flag=True, help="Publish nothing newer until it is lifted.")
+@click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
+@click.pass_context
+def roll_back(
+    context: click.Context, release_id: str, reason: str, by: str, hold: bool, as_json: bool
+) -> None:
+    """Make a kept release current again."""
+    from orchestration.pipeline.locking import writing
+    from orchestration.publish.releases import rollback
+
+    settings = settings_of(context)
+    with writing(settings):
+        report = rollback(settings, release_id, by=by, reason=reason, hold=hold)
+    if as_json:
+        echo_json(report)
+    else:
+        click.echo(f"current is now {release_id}; next: journeyline status")
+
+
+def _table_rows(tables: Any) -> list[tuple[Any, Any]]:
+    if isinstance(tables, dict):
+        return [(name, as_mapping(table).get("rows")) for name, table in tables.items()]
+    listed = [as_mapping(table) for table in tables]
+    return [(table.get("table", table.get("name")), table.get("rows")) for table in listed]
+
+
+def _told(report: Any) -> str:
+    return ", ".join(
+        f"{name.replace('_', ' ')} {value}"
+        for name, value in report.items()
+        if not isinstance(value, dict | list | tuple)
+    )
