@@ -1,8 +1,8 @@
 """Great Expectations pushed down to one read-only DuckDB file.
 
 Great Expectations has no DuckDB support of its own: results are read after its connection was
-closed. One persistent connection cures that. This module belongs to how expectations are run;
-which ones are run belongs to `suites`. Importing it costs seconds, so it is imported when needed.
+closed. One persistent connection cures that. Belongs here: checks as expectations, and running
+them; which checks there are belongs to `checks`. Importing it costs seconds: import it when needed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -18,9 +18,12 @@ from typing import Any, Literal
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
 import great_expectations as gx
+import great_expectations.expectations as gxe
 import sqlalchemy
 from great_expectations.datasource.fluent import SQLDatasource
 from great_expectations.execution_engine import SqlAlchemyExecutionEngine
+
+from orchestration.gate.checks import Check
 
 _DATASOURCE = "candidate"
 
@@ -87,19 +90,41 @@ def opened(duckdb_file: Path) -> Iterator[Any]:
         gc.collect()
 
 
-def validate(source: Any, table: str, expectations: list[Any]) -> list[Any]:
-    """Run one table's expectations as one suite; results come in the order of the expectations.
+def expectation(check: Check) -> Any:
+    """The expectation that answers the check in SQL.
+
+    Nulls, sets and ranges are GX's own, which it bundles into one query a table; whatever compares
+    rows is the check's own query, because GX's unique check takes seconds on millions of rows.
+    """
+    meta = {"check": check.name}
+    column = check.column
+    if column is not None:
+        if check.kind == "not_null":
+            return gxe.ExpectColumnValuesToNotBeNull(column=column.name, meta=meta)
+        if check.kind == "in_set":
+            return gxe.ExpectColumnValuesToBeInSet(
+                column=column.name, value_set=list(column.allowed or ()), meta=meta
+            )
+        if check.kind == "in_range":
+            return gxe.ExpectColumnValuesToBeBetween(
+                column=column.name, min_value=column.minimum, max_value=column.maximum, meta=meta
+            )
+    query = check.failing_rows.replace("{", "{{").replace("}", "}}")
+    return gxe.UnexpectedRowsExpectation(unexpected_rows_query=query, meta=meta)
+
+
+def validate(source: Any, table: str, checks: Sequence[Check]) -> list[Any]:
+    """Run one table's checks as one suite.
 
     Args:
         source: What `opened` yields.
         table: A table of the staged file.
-        expectations: Great Expectations' expectation objects, each with a `check` in its `meta`.
+        checks: Checks about that table.
 
     Returns:
-        One validation result per expectation.
+        One validation result per check, in any order; its `meta` names the check.
     """
     asset = source.add_table_asset(name=table, table_name=table)
     batch = asset.add_batch_definition_whole_table("all").get_batch()
-    suite = gx.ExpectationSuite(name=table, expectations=expectations)
-    outcome = batch.validate(suite, result_format="BOOLEAN_ONLY")
-    return list(outcome.results)
+    suite = gx.ExpectationSuite(name=table, expectations=[expectation(c) for c in checks])
+    return list(batch.validate(suite, result_format="BOOLEAN_ONLY").results)

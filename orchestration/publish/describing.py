@@ -1,0 +1,195 @@
+"""The tables that describe a release: `_inputs`, `_columns`, `_checks`, `_release`.
+
+They alone may hold run ids and clock times, and they are in the DuckDB file only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from orchestration.gate.audit import CheckResult
+from orchestration.gate.contracts import ProductContract
+
+
+@dataclass(frozen=True)
+class Release:
+    """What a release says about itself; times are UTC."""
+
+    release_id: str
+    content_hash: str
+    previous_release_id: str | None
+    as_of: datetime
+    created_at: datetime
+    run_id: str
+    code_version: str | None
+    is_code_dirty: bool | None
+    configuration_hash: str
+    contracts_hash: str
+    engine_version: str
+    storage_version: str
+    checks: tuple[CheckResult, ...]
+
+
+_INPUTS = {
+    "source": "Source of the delivery.",
+    "entity": "Entity of the delivery in its source.",
+    "delivery_id": "Delivery; its arrival and the hash of its bytes.",
+    "status": "loaded, refused or held.",
+    "reason": "Why it was refused or held; null when it was loaded.",
+    "file_name": "File of the delivery.",
+    "sha256": "SHA-256 of the file as received.",
+    "byte_count": "Bytes of the file as received.",
+    "landed_count": "Rows in the file; 0 when it was refused.",
+    "accepted_count": "Rows taken.",
+    "quarantined_count": "Rows that broke the contract and wait in quarantine.",
+    "duplicate_count": "Rows that were here before.",
+    "erased_count": "Rows erased since.",
+    "received_at": "Arrival of the delivery, UTC.",
+}
+_COLUMNS = {
+    "table_name": "Table of this release.",
+    "column_name": "Column of that table.",
+    "data_type": "Its type.",
+    "description": "Meaning, unit and null rule.",
+    "classification": "Class of personal data.",
+    "unit": "Unit of a number; null where it has none.",
+    "is_key": "Whether it is part of the table's primary key.",
+    "references_column": "Table and column that it points to; null when it is no foreign key.",
+    "column_number": "Position in the table, from 1.",
+}
+_CHECKS = {
+    "check_name": "Name of the check.",
+    "table_name": "Table it is about.",
+    "column_name": "Column it is about; null for a whole table.",
+    "kind": "Kind of the check.",
+    "severity": "error stops a release, warning is reported.",
+    "owner": "Who is asked first.",
+    "description": "What must hold.",
+    "verdict": "passed, failed or warned.",
+    "failing_count": "Rows that break the rule.",
+}
+_RELEASE = {
+    "release_id": "This release.",
+    "content_hash": "Hash of the published tables, the product contracts and the verdicts.",
+    "previous_release_id": "The release that was served before it; null for the first one.",
+    "run_id": "Run that made it.",
+    "code_version": "Commit of the code; null outside of a repository.",
+    "configuration_hash": "Hash of the configuration's files.",
+    "contracts_hash": "Hash of all contracts.",
+    "engine_version": "Version of DuckDB that wrote it.",
+    "storage_version": "Oldest version of DuckDB that can read the file.",
+    "is_code_dirty": "Whether the code differed from its commit; null outside of a repository.",
+    "as_of": "Instant the data is as of, UTC.",
+    "created_at": "When it was made, UTC.",
+}
+_TABLES = {
+    "_inputs": "One row per delivery: the row ledger.",
+    "_columns": "One row per column of every table in this file.",
+    "_checks": "One row per check of the audit that let this release out.",
+    "_release": "One row: what this release is.",
+}
+_DESCRIBED = {"_inputs": _INPUTS, "_columns": _COLUMNS, "_checks": _CHECKS, "_release": _RELEASE}
+_KEYS = {"delivery_id", "check_name", "release_id", "table_name", "column_name"}
+
+
+def literal(value: str) -> str:
+    """A value as an SQL string."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def comment(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    description: str,
+    columns: Mapping[str, str],
+) -> None:
+    """Comment a table and its columns."""
+    connection.execute(f"comment on table main.{table} is {literal(description)}")
+    for column, text in columns.items():
+        connection.execute(f"comment on column main.{table}.{column} is {literal(text)}")
+
+
+def create_inputs(connection: duckdb.DuckDBPyConnection) -> None:
+    """Copy the row ledger; the number of the load is the warehouse's own affair."""
+    connection.execute(
+        f"create table main._inputs as select {', '.join(_INPUTS)} "
+        "from source.ingest.deliveries order by source, entity, delivery_id, file_name"
+    )
+    comment(connection, "_inputs", _TABLES["_inputs"], _INPUTS)
+
+
+def create_columns(
+    connection: duckdb.DuckDBPyConnection, contracts: Sequence[ProductContract]
+) -> None:
+    """Describe every column of the published tables and of the describing ones."""
+    connection.execute(
+        "create table main._columns (table_name varchar, column_name varchar, data_type varchar, "
+        "description varchar, classification varchar, unit varchar, is_key boolean, "
+        "references_column varchar, column_number integer)"
+    )
+    rows: list[tuple[object, ...]] = []
+    for contract in contracts:
+        for number, column in enumerate(contract.columns, start=1):
+            rows.append(
+                (
+                    contract.table,
+                    column.name,
+                    column.data_type,
+                    column.description,
+                    column.classification,
+                    column.unit,
+                    column.key_position is not None,
+                    ".".join(column.references) if column.references else None,
+                    number,
+                )
+            )
+    for table, columns in _DESCRIBED.items():
+        for number, (name, text) in enumerate(columns.items(), start=1):
+            is_key = name in _KEYS and (table != "_checks" or name == "check_name")
+            kind = _type_of(name)
+            rows.append((table, name, kind, text, "internal", None, is_key, None, number))
+    connection.executemany("insert into main._columns values (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    comment(connection, "_columns", _TABLES["_columns"], _COLUMNS)
+
+
+def create_checks(connection: duckdb.DuckDBPyConnection, checks: Sequence[CheckResult]) -> None:
+    """Write what the audit found; samples stay out of a release."""
+    connection.execute(
+        "create table main._checks (check_name varchar, table_name varchar, column_name varchar, "
+        "kind varchar, severity varchar, owner varchar, description varchar, verdict varchar, "
+        "failing_count bigint)"
+    )
+    if checks:
+        connection.executemany(
+            "insert into main._checks values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (c.name, c.table, c.column, c.kind, c.severity, c.owner, c.description, c.verdict)
+                + (c.failing_count,)
+                for c in checks
+            ],
+        )
+    comment(connection, "_checks", _TABLES["_checks"], _CHECKS)
+
+
+def create_release(connection: duckdb.DuckDBPyConnection, release: Release) -> None:
+    """Write the one row that says what this release is."""
+    typed = ", ".join(f"{name} {_type_of(name)}" for name in _RELEASE)
+    connection.execute(f"create table main._release ({typed})")
+    values = [getattr(release, name) for name in _RELEASE]
+    marks = ", ".join("?" for _ in values)
+    connection.execute(f"insert into main._release values ({marks})", values)
+    comment(connection, "_release", _TABLES["_release"], _RELEASE)
+
+
+def _type_of(name: str) -> str:
+    if name.startswith("is_"):
+        return "BOOLEAN"
+    if name.endswith("_count"):
+        return "BIGINT"
+    if name == "column_number":
+        return "INTEGER"
+    return "TIMESTAMP" if name.endswith("_at") or name == "as_of" else "VARCHAR"

@@ -1,0 +1,112 @@
+"""The journal of acts on releases, and what follows from it.
+
+Belongs here: appending to `releases/journal.ndjson` and reading it. An act is written before the
+flip that carries it out; an act whose flip never came is answered by a line `abandoned`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestration.publish import files
+from orchestration.settings import Settings
+
+PUBLISH = "publish"
+ROLL_BACK = "roll_back"
+ABANDONED = "abandoned"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where the releases stand after all acts.
+
+    Args:
+        current: Release id that `current` points to; None before the first one.
+        rollback: The last act, if it was a rollback.
+        left_behind: Content hash to release id of what rollbacks since the last publication left.
+    """
+
+    current: str | None
+    rollback: Mapping[str, Any] | None
+    left_behind: Mapping[str, str]
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the last rollback asked that nothing follows it."""
+        return self.rollback is not None and bool(self.rollback.get("hold"))
+
+
+def journal_path(settings: Settings) -> Path:
+    """Where the journal stands."""
+    return settings.releases / "journal.ndjson"
+
+
+def append_act(settings: Settings, act: Mapping[str, Any]) -> None:
+    """Add one line, durably; a line that a dead writer left half written is cut off first."""
+    path = journal_path(settings)
+    line = (json.dumps(act, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    with os.fdopen(descriptor, "r+b") as file:
+        content = file.read()
+        file.seek(content.rfind(b"\n") + 1)
+        file.truncate()
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
+    files.sync(path.parent)
+
+
+def read_acts(settings: Settings) -> list[dict[str, Any]]:
+    """Every act, oldest first; a half-written last line is no act."""
+    path = journal_path(settings)
+    if not path.exists():
+        return []
+    content = path.read_bytes()
+    complete = content[: content.rfind(b"\n") + 1]
+    return [json.loads(line) for line in complete.splitlines() if line.strip()]
+
+
+def current_release(settings: Settings) -> str | None:
+    """The release id that `current` points to."""
+    if not settings.current.is_symlink():
+        return None
+    return Path(os.readlink(settings.current)).name
+
+
+def standing(settings: Settings) -> Standing:
+    """Where the releases stand after all acts that were carried out."""
+    rollback: dict[str, Any] | None = None
+    left_behind: dict[str, str] = {}
+    for act in _carried_out(read_acts(settings), current_release(settings)):
+        if act["act"] == PUBLISH:
+            rollback, left_behind = None, {}
+        elif act["act"] == ROLL_BACK:
+            rollback = act
+            left_behind[act["left_content_hash"]] = act["left_release_id"]
+            left_behind.pop(act["content_hash"], None)
+    return Standing(current_release(settings), rollback, left_behind)
+
+
+def unfinished_act(settings: Settings) -> dict[str, Any] | None:
+    """The last act, if `current` shows that its flip never came."""
+    acts = read_acts(settings)
+    if not acts or acts[-1]["act"] not in (PUBLISH, ROLL_BACK):
+        return None
+    return acts[-1] if acts[-1]["release_id"] != current_release(settings) else None
+
+
+def _carried_out(acts: list[dict[str, Any]], current: str | None) -> list[dict[str, Any]]:
+    kept: list[dict[str, Any]] = []
+    for act in acts:
+        if act["act"] == ABANDONED:
+            kept.pop()
+        elif act["act"] in (PUBLISH, ROLL_BACK):
+            kept.append(act)
+    if kept and kept[-1]["release_id"] != current:
+        kept.pop()
+    return kept

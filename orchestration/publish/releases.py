@@ -1,0 +1,244 @@
+"""What can be asked of published releases, and the way back to an earlier one.
+
+Belongs here: listing, showing, verifying, rolling back. Making releases belongs to `publisher`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from orchestration.errors import EXIT_USAGE, JourneylineError
+from orchestration.publish import database, files, journal, manifest
+from orchestration.publish.publisher import flip, recover
+from orchestration.settings import Settings
+
+CURRENT = "current"
+ROLLED_BACK = "rolled back"
+KEPT = "kept"
+
+
+@dataclass(frozen=True)
+class ReleaseSummary:
+    """One release in a list; times are UTC text.
+
+    Args:
+        release_id: The release.
+        standing: `current`, `rolled back` or `kept`.
+        as_of: Instant its data is as of.
+        created_at: When it was made.
+        rows: Rows of all its tables.
+        checks_passed: Checks that held.
+        checks_warned: Checks of severity warning that did not.
+        previous_release_id: The release served before it.
+    """
+
+    release_id: str
+    standing: str
+    as_of: str
+    created_at: str
+    rows: int
+    checks_passed: int
+    checks_warned: int
+    previous_release_id: str | None
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Whether a release is what its manifest says.
+
+    Args:
+        release_id: The release.
+        is_valid: Nothing is wrong.
+        files_count: Files that the manifest names.
+        problems: What is wrong, one sentence each.
+    """
+
+    release_id: str
+    is_valid: bool
+    files_count: int
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RollbackReport:
+    """A rollback that was carried out.
+
+    Args:
+        release_id: The release that is served now.
+        left_release_id: The release that was left behind.
+        is_held: Nothing is published until a person says so.
+    """
+
+    release_id: str
+    left_release_id: str
+    is_held: bool
+
+
+def list_releases(settings: Settings) -> list[ReleaseSummary]:
+    """Every kept release, newest first."""
+    state = journal.standing(settings)
+    left = set(state.left_behind.values())
+    summaries = []
+    for folder in _release_folders(settings):
+        content = manifest.read_manifest(folder)
+        verdicts = [check["verdict"] for check in content["checks"]]
+        kept = ROLLED_BACK if folder.name in left else KEPT
+        summaries.append(
+            ReleaseSummary(
+                release_id=folder.name,
+                standing=CURRENT if folder.name == state.current else kept,
+                as_of=content["as_of"],
+                created_at=content["created_at"],
+                rows=sum(table["rows"] for table in content["tables"].values()),
+                checks_passed=verdicts.count("passed"),
+                checks_warned=verdicts.count("warned"),
+                previous_release_id=content["previous_release_id"],
+            )
+        )
+    return sorted(summaries, key=lambda s: (s.created_at, s.release_id), reverse=True)
+
+
+def show_release(settings: Settings, release_id: str = CURRENT) -> dict[str, Any]:
+    """The manifest of a release, with its `path` and its `standing`.
+
+    Raises:
+        JourneylineError: There is no such release (exit 2).
+    """
+    folder = _find(settings, release_id)
+    standing = next(s.standing for s in list_releases(settings) if s.release_id == folder.name)
+    return {**manifest.read_manifest(folder), "path": str(folder), "standing": standing}
+
+
+def verify_release(settings: Settings, release_id: str = CURRENT) -> Verification:
+    """Compare every file with the manifest's SHA-256, and open the DuckDB file.
+
+    Raises:
+        JourneylineError: There is no such release (exit 2).
+    """
+    folder = _find(settings, release_id)
+    stated = manifest.read_manifest(folder)["files"]
+    present = set(files.files_under(folder)) - {manifest.FILE_NAME}
+    problems = [f"{name} is missing." for name in sorted(set(stated) - present)]
+    problems += [f"{name} is not in the manifest." for name in sorted(present - set(stated))]
+    for name in sorted(present & set(stated)):
+        if files.sha256_of(folder / name) != stated[name]["sha256"]:
+            problems.append(f"{name} has other bytes than were published.")
+    if not problems:
+        problems += _opening_problems(folder)
+    return Verification(folder.name, not problems, len(stated), tuple(problems))
+
+
+def rollback(
+    settings: Settings,
+    release_id: str | None = None,
+    *,
+    by: str,
+    reason: str,
+    hold: bool = False,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> RollbackReport:
+    """Serve an earlier release again. Needs the writer lock.
+
+    Args:
+        settings: The home folder.
+        release_id: The release to serve; by default the one served before the current one.
+        by: Who asks for it.
+        reason: Why.
+        hold: Publish nothing afterwards, whatever changes.
+        now: The clock of acts.
+
+    Raises:
+        JourneylineError: There is no such release, or none before the current one (exit 2), or
+            the release is damaged (exit 1).
+    """
+    recover(settings, now)
+    left = _find(settings, CURRENT)
+    left_manifest = manifest.read_manifest(left)
+    target = _find(settings, release_id or _previous(left_manifest))
+    if target == left:
+        raise JourneylineError(
+            f"Release {left.name} is the one that is served.",
+            str(settings.current),
+            "Name another one; `journeyline releases list` shows them.",
+            EXIT_USAGE,
+        )
+    problems = _opening_problems(target)
+    if problems:
+        raise JourneylineError(
+            problems[0], str(target), "Name another release; this one is damaged."
+        )
+    journal.append_act(
+        settings,
+        {
+            "act": journal.ROLL_BACK,
+            "at": manifest.instant(now()),
+            "release_id": target.name,
+            "content_hash": manifest.read_manifest(target)["content_hash"],
+            "left_release_id": left.name,
+            "left_content_hash": left_manifest["content_hash"],
+            "by": by,
+            "reason": reason,
+            "hold": hold,
+        },
+    )
+    flip(settings, target.name)
+    return RollbackReport(target.name, left.name, hold)
+
+
+def _previous(content: dict[str, Any]) -> str:
+    previous: str | None = content["previous_release_id"]
+    if previous is None:
+        raise JourneylineError(
+            "There is no release before the current one.",
+            content["release_id"],
+            "`journeyline releases list` shows which there are.",
+            EXIT_USAGE,
+        )
+    return previous
+
+
+def _release_folders(settings: Settings) -> list[Path]:
+    if not settings.releases.is_dir():
+        return []
+    return [
+        folder
+        for folder in settings.releases.iterdir()
+        if folder.is_dir() and not folder.name.startswith(".")
+    ]
+
+
+def _find(settings: Settings, release_id: str) -> Path:
+    name = journal.current_release(settings) if release_id == CURRENT else release_id
+    for folder in _release_folders(settings):
+        if folder.name == name:
+            return folder
+    if release_id == CURRENT:
+        raise JourneylineError(
+            "No release was published yet.",
+            str(settings.current),
+            "Run `journeyline run`.",
+            EXIT_USAGE,
+        )
+    raise JourneylineError(
+        f"There is no release {release_id}.",
+        str(settings.releases),
+        "`journeyline releases list` shows which there are.",
+        EXIT_USAGE,
+    )
+
+
+def _opening_problems(folder: Path) -> list[str]:
+    try:
+        with database.reading(folder / database.FILE_NAME) as connection:
+            row = connection.execute("select release_id from _release").fetchone()
+    except duckdb.Error as error:
+        return [f"{database.FILE_NAME} cannot be opened: {error}"]
+    if row is None or row[0] != folder.name:
+        return [f"{database.FILE_NAME} is of another release."]
+    return []
