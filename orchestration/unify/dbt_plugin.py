@@ -1,4 +1,4 @@
-"""A dbt-duckdb plugin: gives every dbt connection the pseudonym key, without it reaching a log.
+"""A dbt-duckdb plugin: gives every dbt cursor the pseudonym key, without it reaching a log.
 
 The padded key blocks become DuckDB variables, set by prepared statements; the `pseudonym` macro
 names only the variables.
@@ -21,8 +21,8 @@ class Plugin(BasePlugin):
     def initialize(self, plugin_config: dict[str, Any]) -> None:
         """Nothing to configure: the settings come from the environment."""
 
-    def configure_connection(self, conn: DuckDBPyConnection) -> None:
-        """Set the key blocks as variables of this connection."""
+    def configure_cursor(self, cursor: DuckDBPyConnection) -> None:
+        """Set the key blocks as variables of this cursor: each dbt node has one of its own."""
         inner, outer = hmac_blocks(pseudonym_key(Settings.from_environment()))
-        conn.execute("set variable jl_inner = ?::blob", [inner])
-        conn.execute("set variable jl_outer = ?::blob", [outer])
+        cursor.execute("set variable jl_inner = ?::blob", [inner])
+        cursor.execute("set variable jl_outer = ?::blob", [outer])
