@@ -14,6 +14,10 @@
             ~ 'previous_customer_id varchar)'
         ) -%}
         {%- do run_query(
+            'create table if not exists identity.customer_changes '
+            ~ '(load_number integer, customer_id varchar)'
+        ) -%}
+        {%- do run_query(
             'create table if not exists identity.history (known_at timestamp, '
             ~ 'occurred_at timestamp, change varchar, customer_id varchar, '
             ~ 'other_customer_id varchar, rule varchar, evidence varchar)'
@@ -31,14 +35,19 @@
 
 
 {#-
-    Moves the mark to the newest load when every model tagged `customer_grain` succeeded in
-    this invocation; otherwise the next run takes the same customers again.
+    Moves the mark to the newest load when every model of the schemas unify and journey that
+    follows the id ledger succeeded in this invocation; otherwise the next run takes the same
+    customers again. A subset (one asset in the UI) never moves it.
 -#}
 {% macro mark_customer_grain_built(results) -%}
     {%- if execute and flags.WHICH in ['build', 'run'] -%}
         {%- set expected = [] -%}
         {%- for node in graph.nodes.values() -%}
-            {%- if node.resource_type == 'model' and 'customer_grain' in node.tags -%}
+            {%- if
+                node.resource_type == 'model'
+                and node.schema in ['unify', 'journey']
+                and 'phase_records' not in node.tags
+            -%}
                 {%- do expected.append(node.unique_id) -%}
             {%- endif -%}
         {%- endfor -%}

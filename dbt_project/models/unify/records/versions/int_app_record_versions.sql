@@ -2,8 +2,9 @@
 with
 
 events as (
+    {%- for model in var('app_event_models', ['stg_segment__events']) %}
     select
-        message_id,
+        '{{ model.split("__")[0] | replace("stg_", "") }}' as source,
         user_id,
         traits,
         load_number,
@@ -11,15 +12,21 @@ events as (
         original_at,
         sent_at,
         segment_received_at,
+        event_at,
         received_at,
-    from {{ ref('stg_segment__events') }}
+    from {{ ref(model) }}
     where
         type = 'identify'
         and user_id is not null
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
 ),
 
 identify_calls as (
     select
+        events.source,
         events.user_id,
         {{ json_text('events.traits', 'email') }} as email,
         {{ json_text('events.traits', 'phone') }} as phone,
@@ -28,8 +35,12 @@ identify_calls as (
         {{ json_text('events.traits', 'plan') }} as plan,
         events.load_number,
         events.row_hash,
-        -- the device's clock, put right by the time that sending took on both clocks
-        events.original_at + (events.segment_received_at - events.sent_at) as occurred_at,
+        {{ clock_corrected(
+            'events.original_at',
+            'events.sent_at',
+            'events.segment_received_at',
+            'events.event_at',
+        ) }} as occurred_at,
         events.received_at,
     from events
 ),
@@ -37,8 +48,8 @@ identify_calls as (
 record_versions as (
     select
         {{- record_version_columns({
-            'record_key': "'segment/users/' || identify_calls.user_id",
-            'source': "'segment'",
+            'record_key': "identify_calls.source || '/users/' || identify_calls.user_id",
+            'source': 'identify_calls.source',
             'entity': "'users'",
             'record_id': 'identify_calls.user_id',
             'user_id': 'identify_calls.user_id',

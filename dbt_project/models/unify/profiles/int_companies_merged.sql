@@ -1,0 +1,83 @@
+-- one row per company of the CRM, with the account it belongs to after vendor merges
+with
+
+companies as (
+    select * from {{ ref('stg_hubspot__companies') }}
+),
+
+versions_ranked as (
+    select
+        companies.*,
+        max(companies.load_number) over (
+            partition by companies.company_id
+        ) as newest_load_number,
+        row_number() over (
+            partition by companies.company_id
+            order by companies.updated_at desc nulls last, companies.row_hash desc nulls last
+        ) as version_rank,
+    from companies
+),
+
+latest_companies as (
+    select
+        versions_ranked.company_id,
+        versions_ranked.name,
+        lower(trim(versions_ranked.domain)) as domain,
+        versions_ranked.industry,
+        versions_ranked.country,
+        versions_ranked.merged_company_ids,
+        versions_ranked.employee_count,
+        versions_ranked.newest_load_number as load_number,
+        coalesce(versions_ranked.is_archived, false) as is_archived,
+        versions_ranked.created_at,
+    from versions_ranked
+    where versions_ranked.version_rank = 1
+),
+
+merged_ids_split as (
+    select
+        latest_companies.company_id,
+        {{ split_to_rows('latest_companies.merged_company_ids', ';') }} as merged_company_id,
+    from latest_companies
+    where latest_companies.merged_company_ids is not null
+),
+
+merged_ids as (
+    select
+        trim(merged_ids_split.merged_company_id) as company_id,
+        min(merged_ids_split.company_id) as surviving_company_id,
+    from merged_ids_split
+    where trim(merged_ids_split.merged_company_id) <> merged_ids_split.company_id
+    group by trim(merged_ids_split.merged_company_id)
+),
+
+-- a survivor may have been merged itself: its own survivor counts
+companies_merged as (
+    select
+        latest_companies.company_id,
+        {{ stable_hash([
+            "'hubspot/companies'",
+            'coalesce(last_merges.surviving_company_id, merged_ids.surviving_company_id, '
+            ~ 'latest_companies.company_id)',
+        ]) }} as account_id,
+        latest_companies.name,
+        latest_companies.domain,
+        latest_companies.industry,
+        latest_companies.country,
+        latest_companies.employee_count,
+        greatest(
+            latest_companies.load_number,
+            coalesce(survivors.load_number, 0)
+        ) as load_number,
+        latest_companies.is_archived,
+        merged_ids.company_id is not null as is_merged,
+        latest_companies.created_at,
+    from latest_companies
+    left join merged_ids on latest_companies.company_id = merged_ids.company_id
+    left join merged_ids as last_merges
+        on merged_ids.surviving_company_id = last_merges.company_id
+    left join latest_companies as survivors
+        on merged_ids.surviving_company_id = survivors.company_id
+)
+
+select * from companies_merged
