@@ -128,7 +128,8 @@ def _result(
     connection: duckdb.DuckDBPyConnection, check: Check, outcome: tuple[bool, str | None] | None
 ) -> CheckResult:
     passed, detail = outcome or (False, "a table or column that it needs is missing")
-    count, samples = 0, ()
+    count = 0
+    samples: tuple[dict[str, str | None], ...] = ()
     if not passed and detail is None:
         count, samples = _failing(connection, check)
     failure = FAILED if check.severity == ERROR else WARNED

@@ -28,8 +28,10 @@ from orchestration.gate.checks import Check
 _DATASOURCE = "candidate"
 
 
-class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
+class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):  # type: ignore[misc]
     """Runs every metric on one connection that stays open for the whole audit."""
+
+    _connection: sqlalchemy.Connection | None
 
     @contextmanager
     def get_connection(self) -> Generator[sqlalchemy.Connection, None, None]:
@@ -39,13 +41,13 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
         yield self._connection
 
 
-class DuckDBDatasource(SQLDatasource):
+class DuckDBDatasource(SQLDatasource):  # type: ignore[misc]
     """A Great Expectations data source of type `duckdb`."""
 
-    type: Literal["duckdb"] = "duckdb"  # type: ignore[assignment]
+    type: Literal["duckdb"] = "duckdb"
 
     @property
-    def execution_engine_type(self) -> type[SqlAlchemyExecutionEngine]:
+    def execution_engine_type(self) -> Any:
         """The engine with the persistent connection."""
         return DuckDBExecutionEngine
 

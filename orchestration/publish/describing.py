@@ -93,6 +93,7 @@ _TABLES = {
     "_release": "One row: what this release is.",
 }
 _DESCRIBED = {"_inputs": _INPUTS, "_columns": _COLUMNS, "_checks": _CHECKS, "_release": _RELEASE}
+_CHECK_FIELDS = ("name", "table", "column", *tuple(_CHECKS)[3:])
 _KEYS = {"delivery_id", "check_name", "release_id", "table_name", "column_name"}
 
 
@@ -166,11 +167,7 @@ def create_checks(connection: duckdb.DuckDBPyConnection, checks: Sequence[CheckR
     if checks:
         connection.executemany(
             "insert into main._checks values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (c.name, c.table, c.column, c.kind, c.severity, c.owner, c.description, c.verdict)
-                + (c.failing_count,)
-                for c in checks
-            ],
+            [[getattr(check, name) for name in _CHECK_FIELDS] for check in checks],
         )
     comment(connection, "_checks", _TABLES["_checks"], _CHECKS)
 

@@ -176,7 +176,7 @@ def _served_ids(settings: Settings) -> set[str]:
     """Ids of the releases that were served at some time."""
     served = {journal.current_release(settings) or ""}
     acts = journal.read_acts(settings)
-    for act, following in zip(acts, [*acts[1:], {"act": ""}], strict=True):
+    for act, following in zip(acts, [*acts[1:], {"act": ""}], strict=False):
         if act["act"] == journal.PUBLISH and following["act"] != journal.ABANDONED:
             served.add(act["release_id"])
     return served

@@ -50,19 +50,17 @@ class ReleaseSummary:
 
 @dataclass(frozen=True)
 class Verification:
-    """Whether a release is what its manifest says.
+    """A release that is what its manifest says.
 
     Args:
         release_id: The release.
-        is_valid: Nothing is wrong.
-        files_count: Files that the manifest names.
-        problems: What is wrong, one sentence each.
+        files_count: Files whose SHA-256 is the one in the manifest.
+        bytes_count: Bytes of those files.
     """
 
     release_id: str
-    is_valid: bool
     files_count: int
-    problems: tuple[str, ...]
+    bytes_count: int
 
 
 @dataclass(frozen=True)
@@ -104,24 +102,25 @@ def list_releases(settings: Settings) -> list[ReleaseSummary]:
     return sorted(summaries, key=lambda s: (s.created_at, s.release_id), reverse=True)
 
 
-def show_release(settings: Settings, release_id: str = CURRENT) -> dict[str, Any]:
-    """The manifest of a release, with its `path` and its `standing`.
+def show_release(settings: Settings, release_id: str | None = None) -> dict[str, Any]:
+    """The manifest of a release (by default `current`), with its `path` and its `standing`.
 
     Raises:
         JourneylineError: There is no such release (exit 2).
     """
-    folder = _find(settings, release_id)
+    folder = _find(settings, release_id or CURRENT)
     standing = next(s.standing for s in list_releases(settings) if s.release_id == folder.name)
     return {**manifest.read_manifest(folder), "path": str(folder), "standing": standing}
 
 
-def verify_release(settings: Settings, release_id: str = CURRENT) -> Verification:
+def verify_release(settings: Settings, release_id: str | None = None) -> Verification:
     """Compare every file with the manifest's SHA-256, and open the DuckDB file.
 
     Raises:
-        JourneylineError: There is no such release (exit 2).
+        JourneylineError: There is no such release (exit 2), or it is not what was published
+            (exit 1); every file concerned is named.
     """
-    folder = _find(settings, release_id)
+    folder = _find(settings, release_id or CURRENT)
     stated = manifest.read_manifest(folder)["files"]
     present = set(files.files_under(folder)) - {manifest.FILE_NAME}
     problems = [f"{name} is missing." for name in sorted(set(stated) - present)]
@@ -131,7 +130,21 @@ def verify_release(settings: Settings, release_id: str = CURRENT) -> Verificatio
             problems.append(f"{name} has other bytes than were published.")
     if not problems:
         problems += _opening_problems(folder)
-    return Verification(folder.name, not problems, len(stated), tuple(problems))
+    if problems:
+        raise JourneylineError(
+            f"Release {folder.name} is not what was published: {' '.join(problems)}",
+            str(folder),
+            "Roll back to a release that verifies, or run again to publish anew.",
+        )
+    return Verification(folder.name, len(stated), sum(e["bytes"] for e in stated.values()))
+
+
+def rollback_in_force(settings: Settings) -> dict[str, Any] | None:
+    """The rollback that no publication has superseded yet, as the journal has it."""
+    act = journal.standing(settings).rollback
+    if act is None:
+        return None
+    return {name: act[name] for name in ("left_release_id", "by", "reason", "at", "hold")}
 
 
 def rollback(
