@@ -1,0 +1,133 @@
+"""Writes output rows as deliveries into the landing folder, byte by byte the same each time."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+
+import duckdb
+
+from orchestration.settings import Settings
+
+HEADERS = {
+    ("hubspot", "companies"): "company_id,name,domain,industry,country,employee_count,city,"
+    "created_at,updated_at,is_archived,merged_company_ids",
+    ("hubspot", "owners"): "owner_id,email,first_name,last_name,team,department,created_at,"
+    "updated_at,is_archived",
+    ("surveys", "respondents"): "respondent_id,email,name,phone,country,language,created_at,"
+    "updated_at",
+    ("surveys", "responses"): "response_id,respondent_id,survey,question_id,score,comment,trigger,"
+    "ticket_id,channel,responded_at",
+    ("surveys", "pulses"): "pulse_id,department,question_id,score,responded_at",
+    ("cms", "contents"): "content_id,content_type,title,path,topic,stage,author,published_at,"
+    "updated_at",
+}
+_BATCH = 50_000
+
+
+def deliver_rows(
+    world: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    table: str,
+    *,
+    nights: tuple[date, date],
+    unordered: float,
+    before_ms: int | None = None,
+) -> int:
+    """Land the rows of `table` whose night is in `nights`, one delivery per entity and night.
+
+    Args:
+        world: The open world.
+        settings: The home to land in.
+        table: out_row or out_app.
+        nights: First and last night; rows of earlier nights come with the first one.
+        unordered: Share of the rows that leave their place.
+        before_ms: Only rows of events before this time.
+
+    Returns:
+        The number of deliveries.
+    """
+    first, last = nights
+    world.execute(
+        f"""create or replace temp table parcel as
+        select source, entity, greatest(night, ?) as night, line,
+            at_ms + case when r('unordered', row_key) < {unordered}
+                then floor((r('place', row_key) - 0.5) * 43200000) else 0 end as place, row_key
+        from {table} where night <= ? and at_ms < ?""",
+        [first, last, before_ms or 2**62],
+    )
+    groups = world.execute(
+        "select distinct source, entity, night from parcel order by all"
+    ).fetchall()
+    for source, entity, night in groups:
+        lines = world.execute(
+            """select line from parcel where source = ? and entity = ? and night = ?
+            order by place nulls last, row_key, line""",
+            [source, entity, night],
+        )
+        _land(settings, source, entity, night, _batches(lines))
+    return len(groups)
+
+
+def _batches(lines: duckdb.DuckDBPyConnection) -> Iterator[list[str]]:
+    while batch := lines.fetchmany(_BATCH):
+        yield [row[0] for row in batch]
+
+
+def _land(
+    settings: Settings, source: str, entity: str, night: date, batches: Iterator[list[str]]
+) -> None:
+    header = HEADERS.get((source, entity))
+    name = f"{entity}.csv" if header else f"{entity}.ndjson"
+    if source == "segment":
+        name += ".gz"
+    parent = settings.landing / source / entity
+    parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".demo-", dir=parent))
+    try:
+        rows = _write_file(temporary / name, header, batches)
+        received = datetime.combine(night, time(2), tzinfo=UTC)
+        content = (temporary / name).read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        delivery_id = f"{received:%Y-%m-%dT%H%M%SZ}-{digest[:8]}"
+        manifest = {
+            "delivery_id": delivery_id,
+            "source": source,
+            "entity": entity,
+            "received_at": f"{received:%Y-%m-%dT%H:%M:%SZ}",
+            "files": [{"name": name, "sha256": digest, "bytes": len(content), "rows": rows}],
+        }
+        (temporary / "manifest.json").write_text(
+            json.dumps(manifest, indent=2) + "\n", encoding="utf-8"
+        )
+        if not (parent / delivery_id).exists():
+            temporary.chmod(0o755)
+            os.rename(temporary, parent / delivery_id)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write_file(path: Path, header: str | None, batches: Iterator[list[str]]) -> int:
+    rows = 0
+    with path.open("wb") as raw:
+        if path.suffix == ".gz":
+            stream = gzip.GzipFile(filename="", mode="wb", compresslevel=3, fileobj=raw, mtime=0)
+        else:
+            stream = raw  # type: ignore[assignment]
+        if header:
+            stream.write(f"{header}\n".encode())
+        for batch in batches:
+            rows += len(batch)
+            stream.write(("\n".join(batch) + "\n").encode())
+        if stream is not raw:  # type: ignore[comparison-overlap]
+            stream.close()
+        raw.flush()
+        os.fsync(raw.fileno())
+    return rows
