@@ -17,7 +17,7 @@ import click
 from orchestration.settings import Settings
 
 
-class Day(click.ParamType):
+class Day(click.ParamType[date]):
     """A day written YYYY-MM-DD."""
 
     name = "date"

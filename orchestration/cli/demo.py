@@ -14,7 +14,7 @@ from orchestration.cli.common import Day, as_mapping, echo_json, progress, setti
 @click.option("--customers", type=click.IntRange(200), default=5000, show_default=True,
               help="How many customers the company has.")  # fmt: skip
 @click.option("--nights", type=click.IntRange(1), default=30, show_default=True,
-              help="How many nights are delivered, the first with 18 months of history.")  # fmt: skip
+              help="How many nights; the first delivers 18 months of history.")  # fmt: skip
 @click.option("--seed", type=int, default=7, show_default=True, help="Equal seed, equal bytes.")
 @click.option("--start", type=Day(), help="The first night (YYYY-MM-DD).")
 @click.option("--mess", "mess_file", type=click.Path(exists=True, dir_okay=False, path_type=Path),

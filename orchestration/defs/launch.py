@@ -65,3 +65,7 @@ def _cause(error: BaseException) -> BaseException:
             return seen
         seen = seen.__cause__ or seen.__context__
     return error
+
+
+if __name__ == "__main__":
+    prepare_instance(Settings.from_environment())

@@ -1,0 +1,4 @@
+"""What the linter puts for dbt's target."""
+
+type = "duckdb"
+name = "duckdb"
