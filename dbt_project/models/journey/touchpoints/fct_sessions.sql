@@ -26,7 +26,7 @@ sessions as (
             max(case when session_touchpoints.is_first then session_touchpoints.device_type end)
             as {{ dbt.type_string() }}
         ) as device_type,
-        cast(count(*) as integer) as touchpoint_count,
+        cast(count(*) as bigint) as touchpoint_count,
         cast(
             floor(
                 {{ seconds_between(
