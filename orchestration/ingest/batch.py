@@ -173,11 +173,14 @@ def _describe_files(
     """`batch_files`: a row per delivery with its first row and whether it is held."""
     connection.execute(
         "create or replace temp table batch_files"
-        " (file_path text, delivery_id text, received_at timestamp)"
+        " (position integer, file_path text, delivery_id text, received_at timestamp)"
     )
     connection.executemany(
-        "insert into batch_files values (?, ?, ?)",
-        [[str(f.path), f.delivery.delivery_id, f.delivery.received_at] for f in ready],
+        "insert into batch_files values (?, ?, ?, ?)",
+        [
+            [place, str(f.path), f.delivery.delivery_id, f.delivery.received_at]
+            for place, f in enumerate(ready)
+        ],
     )
     connection.execute(
         """
@@ -208,22 +211,24 @@ def _find_duplicates(connection: duckdb.DuckDBPyConnection, contract: Contract) 
     ]
     if is_by_content:
         same_key.append("batch.row_hash = earlier._row_hash")
-        key_list += ", row_hash"
+        key_list += ", batch.row_hash"
     connection.execute(
         f"""
         create or replace temp table batch_duplicates as
         with eligible as (
-            select batch.rowid as row_id, key_hash from batch
+            select batch.rowid as row_id, key_hash, position from batch
             inner join batch_files on batch.file_path = batch_files.file_path
             where failure is null and not is_held
         ),
         doubled as (select key_hash from eligible group by key_hash having count(*) > 1),
         ordered as (
             select batch.rowid as row_id,
-                row_number() over (partition by {key_list} order by batch.rowid) as place
+                row_number() over (
+                    partition by {key_list} order by position, batch.rowid
+                ) as place
             from batch
             inner join eligible on batch.rowid = eligible.row_id
-            where batch.key_hash in (select key_hash from doubled)
+            where eligible.key_hash in (select key_hash from doubled)
         ),
         known as (
             select batch.rowid as row_id from batch

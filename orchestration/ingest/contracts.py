@@ -23,6 +23,7 @@ TYPES = ("text", "bigint", "boolean", "date", "timestamp", "json")
 FORMATS = ("ndjson", "csv")
 DRIFT_POLICIES = ("evolve",)
 CLASSIFICATIONS = ("public", "internal", "confidential", "direct_identifier")
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DECIMAL = re.compile(r"decimal\(\d+, ?\d+\)")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -127,7 +128,7 @@ def load_contract(path: Path) -> Contract:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        document = OpenDataContractStandard.from_string(text)
+        document = OpenDataContractStandard(**yaml.load(text, Loader=_Loader))
     except (OSError, UnicodeDecodeError, ValidationError, yaml.YAMLError, TypeError) as error:
         raise _broken(path, f"cannot be read: {error}") from error
     source, entity = _names(path)
