@@ -112,6 +112,8 @@ def expectation(check: Check) -> Any:
                 column=column.name, min_value=column.minimum, max_value=column.maximum, meta=meta
             )
     query = check.failing_rows.replace("{", "{{").replace("}", "}}")
+    # GX warns of a query that does not name its batch; a batch is always the whole table here.
+    query = f"{query} /* {{batch}} */"
     return gxe.UnexpectedRowsExpectation(unexpected_rows_query=query, meta=meta)
 
 

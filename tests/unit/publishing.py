@@ -143,9 +143,11 @@ def parquet_bytes(settings: Settings) -> dict[str, bytes]:
     return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*.parquet"))}
 
 
-def copy_warehouse(source: Settings, target: Settings) -> None:
-    """Give another home the same warehouse."""
-    shutil.copyfile(source.warehouse, target.warehouse)
+def copy_home(source: Settings, folder: Path) -> Settings:
+    """The same home and project in another folder."""
+    shutil.copytree(source.repo_root, folder / "project")
+    shutil.copytree(source.home, folder / "home", symlinks=True)
+    return Settings(home=folder / "home", repo_root=folder / "project")
 
 
 def _property(name: str, data_type: str, rules: dict[str, Any]) -> dict[str, Any]:

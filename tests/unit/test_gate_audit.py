@@ -1,0 +1,158 @@
+"""Each kind of rule finds what breaks it, and a candidate that breaks one is not published."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import publishing
+import pytest
+
+from orchestration.errors import JourneylineError
+from orchestration.gate.audit import CheckResult, audit
+from orchestration.gate.checks import AuditContext, KpiBound
+from orchestration.gate.contracts import load_product_contracts
+from orchestration.publish.database import build_database
+from orchestration.publish.publisher import publish
+from orchestration.settings import Settings
+
+
+def broken(settings: Settings, context: AuditContext | None = None) -> dict[str, CheckResult]:
+    """Checks of a candidate that do not hold, by name."""
+    contracts = load_product_contracts(settings.contracts / "products")
+    path = settings.home / "journeyline.duckdb"
+    path.unlink(missing_ok=True)
+    build_database(settings, contracts, path, settings.home / "spill")
+    results = audit(path, contracts, context or AuditContext())
+    return {result.name: result for result in results if result.verdict != "passed"}
+
+
+CASES = {
+    "update unify.dim_customers set customer_id = 'c2' where customer_id = 'c1'": {
+        "dim_customers.customer_id.unique",
+        "fct_touchpoints.customer_id.foreign_key",
+    },
+    "update journey.fct_touchpoints set customer_id = null where touchpoint_id = 't1'": {
+        "fct_touchpoints.customer_id.not_null"
+    },
+    "update journey.fct_touchpoints set direction = 'sideways' where touchpoint_id = 't1'": {
+        "fct_touchpoints.direction.in_set"
+    },
+    "update journey.fct_touchpoints set handling_seconds = -1 where touchpoint_id = 't1'": {
+        "fct_touchpoints.handling_seconds.in_range"
+    },
+    "alter table journey.fct_touchpoints alter handling_seconds type integer": {
+        "fct_touchpoints.columns"
+    },
+    "alter table unify.dim_customers drop country": {"dim_customers.columns"},
+    "alter table journey.fct_touchpoints drop direction": {
+        "fct_touchpoints.columns",
+        "fct_touchpoints.direction.in_set",
+    },
+    "delete from unify.fct_identity_history where customer_id = 'c3'": {"customers_have_history"},
+    "update ingest.deliveries set accepted_count = accepted_count - 1": {"row_ledger_balances"},
+}
+
+
+@pytest.mark.parametrize("sql", CASES, ids=lambda sql: sql[:60])
+def test_each_kind_of_rule_finds_the_rows_that_break_it(tmp_path: Path, sql: str) -> None:
+    settings = publishing.make_home(tmp_path)
+    publishing.change(settings, sql)
+    assert set(broken(settings)) == CASES[sql]
+
+
+def test_a_sound_candidate_breaks_nothing(tmp_path: Path) -> None:
+    assert broken(publishing.make_home(tmp_path)) == {}
+
+
+def test_a_release_is_refused_with_the_rule_the_count_and_samples(tmp_path: Path) -> None:
+    settings = publishing.make_home(tmp_path)
+    publish(settings, "run-1")
+    before = settings.current.resolve()
+    publishing.change(
+        settings,
+        "update journey.fct_touchpoints set direction = 'ann@example.com' "
+        "where handling_seconds < 7",
+    )
+    with pytest.raises(JourneylineError) as raised:
+        publish(settings, "run-2")
+    assert raised.value.exit_code == 3
+    message = str(raised.value)
+    assert "fct_touchpoints.direction.in_set" in message
+    assert "Rows that break it: 7" in message
+    assert message.count("touchpoint_id=") == 5
+    assert "<e-mail>" in message
+    assert "ann@example.com" not in message
+    assert settings.current.resolve() == before
+    assert not (settings.releases / ".staging").exists()
+    (kept,) = json.loads((settings.logs / "last_refusal.json").read_text())
+    assert (kept["verdict"], kept["failing_count"]) == ("failed", 7)
+
+
+def test_a_table_that_shrank_is_a_warning_and_does_not_stop_the_release(tmp_path: Path) -> None:
+    settings = publishing.make_home(tmp_path)
+    publish(settings, "run-1")
+    publishing.change(settings, "delete from journey.fct_touchpoints where handling_seconds > 50")
+    report = publish(settings, "run-2")
+    assert (report.published, report.checks_warned, report.checks_failed) == (True, 1, 0)
+    again = publish(settings, "run-3")
+    assert not again.published
+
+
+def add_products(settings: Settings) -> None:
+    """The real contracts of stages and KPIs beside the small ones, each with sound rows."""
+    real = Settings(home=settings.home).contracts / "products"
+    for table in ("fct_journey_stages", "fct_kpi_values"):
+        source = real / f"{table}.odcs.yaml"
+        (settings.contracts / "products" / source.name).write_bytes(source.read_bytes())
+    contracts = load_product_contracts(settings.contracts / "products")
+    publishing.change(settings, "create schema measure")
+    for contract in contracts:
+        if contract.table not in ("fct_journey_stages", "fct_kpi_values"):
+            continue
+        columns = ", ".join(f"{c.name} {c.data_type}" for c in contract.columns)
+        publishing.change(settings, f"create table {contract.schema}.{contract.table} ({columns})")
+    publishing.change(
+        settings,
+        """
+        insert into journey.fct_journey_stages by name
+        select
+            'j1' as journey_instance_id, 'c1' as customer_id, 'trial_to_paid' as journey,
+            col0 as stage, 1 as visit_number, 'event' as entered_by, col1 as left_by,
+            col2::timestamp as entered_at, col3::timestamp as left_at
+        from (values
+            ('trial', 'move', '2025-10-01', '2025-10-02'),
+            ('activated', 'move', '2025-10-02', '2025-10-02'),
+            ('checkout', 'move', '2025-10-02', '2025-10-03'),
+            ('paid', null, '2025-10-03', null)
+        );
+        insert into measure.fct_kpi_values by name
+        select
+            'churn_share' as kpi, 'month' as grain, 'all' as slice_type, 'all' as slice_value,
+            0.1 as value, date '2025-10-01' as period_start
+        """,
+    )
+
+
+def test_stage_visits_that_touch_are_sound_and_those_that_overlap_are_not(tmp_path: Path) -> None:
+    settings = publishing.make_home(tmp_path)
+    add_products(settings)
+    assert broken(settings) == {}
+    publishing.change(
+        settings,
+        "update journey.fct_journey_stages set left_at = '2025-10-02 00:00:01' "
+        "where stage = 'trial'",
+    )
+    assert set(broken(settings)) == {"stage_visits_do_not_overlap"}
+
+
+def test_a_kpi_outside_of_its_bounds_stops_the_release(tmp_path: Path) -> None:
+    settings = publishing.make_home(tmp_path)
+    add_products(settings)
+    within = AuditContext(kpi_bounds=(KpiBound("churn_share", 0, 0.1),))
+    assert broken(settings, within) == {}
+    outside = AuditContext(kpi_bounds=(KpiBound("churn_share", None, 0.09),))
+    failed = broken(settings, outside)
+    assert {name: r.verdict for name, r in failed.items()} == {
+        "fct_kpi_values.churn_share.kpi_bound": "failed"
+    }
