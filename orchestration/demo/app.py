@@ -1,4 +1,4 @@
-"""The app's Segment calls, one month at a time: visits, sign-up, use, checkout, subscription."""
+"""The app's Segment calls, some months at a time: visits, sign-up, use, checkout, subscription."""
 
 from __future__ import annotations
 
@@ -86,30 +86,36 @@ from steps where at_ms >= {from_ms} and at_ms < {to_ms}
 _SESSIONS = """
 create or replace temp table session as
 with spans as (
-    select *, greatest({from_ms}, arrived_ms) as a, least({to_ms}, stops_ms) as b from app_user
+    select
+        app_user.*, m, greatest(month.from_ms, arrived_ms) as a, least(month.to_ms, stops_ms) as b
+    from app_user join month on m between {first_month} and {last_month}
 ),
 counted as (
     select
         *,
-        floor((b - a) / {day}::double * case
-            when paid_ms is not null then 0.11 else 0.06 end + r('sessions', idx || '|{m}'))::bigint
-            as steady_count,
-        case when trial_ms is not null
-            then floor(power(r('eagerness', idx), 1.2)
-                * case persona when 'builder' then 9 when 'saver' then 5 else 7 end)::bigint
-            else 0 end as trial_count
+        floor((b - a) / {day}::double * case when paid_ms is not null then 0.08 else 0.04 end
+            + r('sessions', idx || '|' || m))::bigint as session_count
     from spans where b > a
 ),
+trials as (
+    select
+        *,
+        floor(power(r('eagerness', idx), 1.2)
+            * case persona when 'builder' then 9 when 'saver' then 5 else 7 end)::bigint
+            as session_count
+    from app_user
+    where trial_ms < {to_ms} and trial_ms + 25 * {day} > {from_ms}
+),
 starts as (
-    select idx, idx || '|{m}|' || i as s, whole_seconds(a + r('at', idx || '|{m}|' || i) * (b - a))
-        as start_ms
-    from counted, unnest(range(steady_count)) as t(i)
+    select
+        idx, idx || '|' || m || '|' || i as s,
+        whole_seconds(a + r('at', idx || '|' || m || '|' || i) * (b - a)) as start_ms
+    from counted, unnest(range(session_count)) as t(i)
     union all
     select idx, idx || '|t|' || i,
         trial_ms + 300000
             + whole_seconds(power(r('trial use', idx || '|' || i), 1.7) * 24 * {day})
-    from counted, unnest(range(trial_count)) as t(i)
-    where trial_ms < {to_ms} and trial_ms + 25 * {day} > {from_ms}
+    from trials, unnest(range(session_count)) as t(i)
 )
 select
     starts.*,
@@ -181,7 +187,8 @@ from (
     select from_ms, to_ms - 600000 as to_ms, j, m || '|v|' || i as v, m || '|v|' || i || '|' || j
         as k
     from month, unnest(range(n)) as t(i), unnest(range(3)) as u(j)
-    where m = {m} and j <= 3 * r('visit length', m || '|v|' || i)
+    where m between {first_month} and {last_month}
+        and j <= 3 * r('visit length', m || '|v|' || i)
 )
 """
 
@@ -189,11 +196,12 @@ _STAFF_USE = """
 select -1 - staff_no::bigint as idx,
     case j when 0 then 'identify' else 'track' end as type,
     case j when 0 then null else 'Feature Used' end as event,
-    {from_ms} + (staff_no + 9) * 3600000 + j * 60000 + staff_no * {day} as at_ms, true as known,
+    from_ms + (staff_no + 9) * 3600000 + j * 60000 + staff_no * {day} as at_ms, true as known,
     case j when 0 then '{{}}' else '{{"feature_id":"reports","duration_seconds":30}}' end
         as properties,
-    'staff|{m}|' || staff_no || '|' || j as k, 1 as device_number
-from staff, unnest(range(4)) as t(j) where staff_no in (1, 4, 7)
+    'staff|' || m || '|' || staff_no || '|' || j as k, 1 as device_number
+from staff, month, unnest(range(4)) as t(j)
+where staff_no in (1, 4, 7) and m between {first_month} and {last_month}
 """
 
 _CALLS = """
@@ -222,7 +230,7 @@ placed as (
     from ({visitors})
 )
 select
-    *, uid('message', k) as message_id,
+    * exclude (week), uid('message', k) as message_id,
     case when r('skewed', k) < {clock_skew}
         then (floor(r('skew', k) * 7200) - 3600)::bigint * 1000 else 0 end as skew_ms,
     (200 + floor(r('delay', k) * 1800))::bigint as delay_ms,
@@ -230,10 +238,12 @@ select
     case
         when device_type in ('ios', 'mobile_web') and at_ms between {bug_from} and {bug_to}
             then '{bug_version}'
-        else '4.' || ({m} // 6) || '.' || ({m} % 6) || '1'
+        else '4.' || (week // 26) || '.' || (week // 4 % 7 + 3)
     end as app_version,
     night_of(at_ms, k) as night
-from placed
+from (
+    select *, (at_ms - (select from_ms from month where m = 0)) // (7 * {day}) as week from placed
+)
 where at_ms >= {from_ms} and at_ms < {to_ms} + 21600000
 """
 
@@ -293,23 +303,32 @@ left join staff on staff.staff_no = -1 - app_call.idx
 """
 
 
-def simulate_app_month(
+def simulate_app(
     world: duckdb.DuckDBPyConnection,
     parameters: DemoParameters,
-    month: tuple[int, int, int],
+    months: tuple[int, int],
     *,
     with_lines: bool,
 ) -> None:
-    """Add one month of app events to the truth and, where asked, their lines to out_app.
+    """Add some months of app events to the truth and, where asked, their lines to out_app.
 
     Args:
         world: An open world with people, plans and records.
         parameters: Seed and mess.
-        month: Number, first and last (exclusive) millisecond of the month.
-        with_lines: False where every delivery of the month's rows exists already.
+        months: First and last month; the outcome is the same however they are grouped.
+        with_lines: False where every delivery of the months' rows exists already.
     """
-    number, from_ms, to_ms = month
-    values = {"m": number, "from_ms": from_ms, "to_ms": to_ms, "day": DAY}
+    span = world.execute(
+        "select min(from_ms), max(to_ms) from month where m between ? and ?", list(months)
+    ).fetchone()
+    assert span is not None
+    values = {
+        "first_month": months[0],
+        "last_month": months[1],
+        "from_ms": span[0],
+        "to_ms": span[1],
+        "day": DAY,
+    }
     bug_from = f"(select from_ms from month where m = {BUG_FROM_MONTH})"
     world.execute(_SESSIONS.format(**values))
     world.execute(

@@ -7,18 +7,18 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from orchestration.demo.app import simulate_app_month
+from orchestration.demo.app import simulate_app
 from orchestration.demo.crm import simulate_crm
 from orchestration.demo.deliver import deliver_rows
 from orchestration.demo.email import simulate_email
 from orchestration.demo.mess import create_broken, make_mess, skip_missing_night
-from orchestration.demo.parameters import DEFAULT_START, DemoParameters, Mess
+from orchestration.demo.parameters import DEFAULT_START, HISTORY_MONTHS, DemoParameters, Mess
 from orchestration.demo.people import create_people
 from orchestration.demo.plans import create_plans
 from orchestration.demo.records import create_records
@@ -32,6 +32,7 @@ from orchestration.settings import Settings
 Progress = Callable[[str], None]
 # The latest a row can arrive after its event: the next night, late days, delivered twice, missing.
 _LONGEST_DELAY = timedelta(days=18)
+_CUSTOMER_MONTHS = 400_000
 
 
 @dataclass(frozen=True)
@@ -188,30 +189,39 @@ def _deliver_app(
     """Simulate and land the app's events month by month, so that memory holds one month."""
     first_night, last_night = parameters.first_night, wanted[1]
     deliveries = 0
-    world.execute("create table out_month as select * from out_app limit 0")
-    for number, _, month_end, _, _ in parameters.cohorts(last_night):
-        needs_lines = month_end + _LONGEST_DELAY >= wanted[0] or wanted[0] == first_night
-        progress(f"app events of month {number + 1}")
-        month = world.execute(
-            "select m, from_ms, to_ms from month where m = ?", [number]
-        ).fetchone()
-        assert month is not None
-        simulate_app_month(world, parameters, month, with_lines=needs_lines)
-        world.execute("delete from out_month")
-        world.execute("insert into out_month select * from out_app")
-        world.execute("delete from out_app")
-        make_mess(world, parameters, "out_month")
-        world.execute("create table if not exists out_wait as select * from out_month limit 0")
-        world.execute("insert into out_wait select * from out_month where night <= ?", [last_night])
+    world.execute("create table out_wait as select * from out_app limit 0")
+    for first_month, last_month, end in _groups_of_months(parameters, last_night):
+        progress(f"app events of months {first_month + 1} to {last_month + 1}")
+        needs_lines = end + _LONGEST_DELAY >= wanted[0] or wanted[0] == first_night
+        simulate_app(world, parameters, (first_month, last_month), with_lines=needs_lines)
+        make_mess(world, parameters, "out_app")
+        world.execute("insert into out_wait select * from out_app where night <= ?", [last_night])
+        world.execute("truncate out_app")
         if wanted[0] == first_night:
             deliveries += _deliver_waiting(
-                world, settings, parameters, (first_night, first_night), month[2]
+                world, settings, parameters, (first_night, first_night), min(end, first_night)
             )
-        nights = (max(wanted[0], first_night + timedelta(days=1)), min(last_night, month_end))
+        nights = (max(wanted[0], first_night + timedelta(days=1)), min(last_night, end))
         if nights[0] <= nights[1]:
             world.execute("delete from out_wait where night < ?", [nights[0]])
             deliveries += _deliver_waiting(world, settings, parameters, nights, None)
     return deliveries
+
+
+def _groups_of_months(parameters: DemoParameters, last_night: date) -> list[tuple[int, int, date]]:
+    """Months in groups that a small machine holds, as (first, last, end).
+
+    The month before the first night begins a group, so that a later night simulates little.
+    """
+    size = max(1, _CUSTOMER_MONTHS // parameters.customers)
+    groups: list[tuple[int, int, date]] = []
+    for number, _, end, _, _ in parameters.cohorts(last_night):
+        begins = not groups or number == HISTORY_MONTHS - 1
+        if begins or groups[-1][1] - groups[-1][0] + 1 >= size:
+            groups.append((number, number, end))
+        else:
+            groups[-1] = (groups[-1][0], number, end)
+    return groups
 
 
 def _deliver_waiting(
@@ -219,8 +229,9 @@ def _deliver_waiting(
     settings: Settings,
     parameters: DemoParameters,
     nights: tuple[date, date],
-    before_ms: int | None,
+    before: date | None,
 ) -> int:
+    before_ms = int(datetime.combine(before, time(), UTC).timestamp()) * 1000 if before else None
     count = deliver_rows(
         world, settings, "out_wait", nights=nights, unordered=parameters.mess.unordered_rows,
         before_ms=before_ms,

@@ -10,6 +10,8 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 
 import duckdb
@@ -43,6 +45,8 @@ def deliver_rows(
 ) -> int:
     """Land the rows of `table` whose night is in `nights`, one delivery per entity and night.
 
+    App events of earlier nights come with the first one in a delivery per month of their time.
+
     Args:
         world: The open world.
         settings: The home to land in.
@@ -58,32 +62,30 @@ def deliver_rows(
     world.execute(
         f"""create or replace temp table parcel as
         select source, entity, greatest(night, ?) as night, line,
+            case when source = 'segment' and night <= date '{first}'
+                then strftime(make_timestamp(at_ms * 1000), '%Y-%m') else '' end as part,
             at_ms + case when r('unordered', row_key) < {unordered}
                 then floor((r('place', row_key) - 0.5) * 43200000) else 0 end as place, row_key
         from {table} where night <= ? and at_ms < ?""",
         [first, last, before_ms or 2**62],
     )
-    groups = world.execute(
-        "select distinct source, entity, night from parcel order by all"
-    ).fetchall()
-    for source, entity, night in groups:
-        lines = world.execute(
-            """select line from parcel where source = ? and entity = ? and night = ?
-            order by place nulls last, row_key, line""",
-            [source, entity, night],
-        )
-        _land(settings, source, entity, night, _batches(lines))
-    return len(groups)
+    lines = world.execute(
+        """select source, entity, night, part, line from parcel
+        order by source, entity, night, part, place nulls last, row_key, line"""
+    )
+    count = 0
+    for (source, entity, night, _), rows in groupby(_rows(lines), key=itemgetter(0, 1, 2, 3)):
+        _land(settings, source, entity, night, (row[4] for row in rows))
+        count += 1
+    return count
 
 
-def _batches(lines: duckdb.DuckDBPyConnection) -> Iterator[list[str]]:
+def _rows(lines: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str, date, str, str]]:
     while batch := lines.fetchmany(_BATCH):
-        yield [row[0] for row in batch]
+        yield from batch
 
 
-def _land(
-    settings: Settings, source: str, entity: str, night: date, batches: Iterator[list[str]]
-) -> None:
+def _land(settings: Settings, source: str, entity: str, night: date, lines: Iterator[str]) -> None:
     header = HEADERS.get((source, entity))
     name = f"{entity}.csv" if header else f"{entity}.ndjson"
     if source == "segment":
@@ -92,7 +94,7 @@ def _land(
     parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".demo-", dir=parent))
     try:
-        rows = _write_file(temporary / name, header, batches)
+        rows = _write_file(temporary / name, header, lines)
         received = datetime.combine(night, time(2), tzinfo=UTC)
         content = (temporary / name).read_bytes()
         digest = hashlib.sha256(content).hexdigest()
@@ -114,7 +116,7 @@ def _land(
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _write_file(path: Path, header: str | None, batches: Iterator[list[str]]) -> int:
+def _write_file(path: Path, header: str | None, lines: Iterator[str]) -> int:
     rows = 0
     with path.open("wb") as raw:
         if path.suffix == ".gz":
@@ -123,7 +125,7 @@ def _write_file(path: Path, header: str | None, batches: Iterator[list[str]]) ->
             stream = raw  # type: ignore[assignment]
         if header:
             stream.write(f"{header}\n".encode())
-        for batch in batches:
+        while batch := list(islice(lines, _BATCH)):
             rows += len(batch)
             stream.write(("\n".join(batch) + "\n").encode())
         if stream is not raw:  # type: ignore[comparison-overlap]

@@ -30,7 +30,8 @@ select
             regexp_replace(line, '"20[0-9]{{2}}-[0-9]{{2}}-[0-9]{{2}}T[^"]*"', '"soon"')
         when left(line, 1) = '{{' then
             regexp_replace(line, '^\\{{"([A-Za-z_]+)":("[^"]*"|[0-9]+)', '{{"\\1":null')
-        when u < 0.5 then regexp_replace(line, '20[0-9]{{2}}-[0-9]{{2}}-[0-9]{{2}}T[0-9:]*Z', 'soon')
+        when u < 0.5 then
+            regexp_replace(line, '20[0-9]{{2}}-[0-9]{{2}}-[0-9]{{2}}T[0-9:]*Z', 'soon')
         else regexp_replace(line, '^[^,]*', '')
     end as line
 from (

@@ -2,82 +2,20 @@
 
 from __future__ import annotations
 
-FIRST = [
-    "Alexander",
-    "Andrew",
-    "Barbara",
-    "Benjamin",
-    "Catherine",
-    "Charles",
-    "Christopher",
-    "Daniel",
-    "David",
-    "Deborah",
-    "Edward",
-    "Elizabeth",
-    "Frederick",
-    "Gabriel",
-    "Gregory",
-    "Isabella",
-    "Jacob",
-    "James",
-    "Jennifer",
-    "Jessica",
-    "Joseph",
-    "Katherine",
-    "Kenneth",
-    "Lawrence",
-    "Leonard",
-    "Margaret",
-    "Matthew",
-    "Michael",
-    "Natalie",
-    "Nicholas",
-    "Pamela",
-    "Patricia",
-    "Rebecca",
-    "Richard",
-    "Robert",
-    "Samantha",
-    "Samuel",
-    "Stephanie",
-    "Steven",
-    "Susan",
-    "Theodore",
-    "Thomas",
-    "Timothy",
-    "Valerie",
-    "Victoria",
-    "Vincent",
-    "William",
-    "Zachary",
-    "Amara",
-    "Bruno",
-    "Chloe",
-    "Dmitri",
-    "Elena",
-    "Farid",
-    "Greta",
-    "Hana",
-    "Ingrid",
-    "Jonas",
-    "Kofi",
-    "Leila",
-    "Marek",
-    "Nadia",
-    "Oskar",
-    "Priya",
-    "Quentin",
-    "Rosa",
-    "Sven",
-    "Tomoko",
-    "Ugo",
-    "Vera",
-    "Wanda",
-    "Xenia",
-    "Yusuf",
-    "Zoe",
-]
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+FIRST = _words(
+    "Alexander Andrew Barbara Benjamin Catherine Charles Christopher Daniel David Deborah "
+    "Edward Elizabeth Frederick Gabriel Gregory Isabella Jacob James Jennifer Jessica "
+    "Joseph Katherine Kenneth Lawrence Leonard Margaret Matthew Michael Natalie Nicholas "
+    "Pamela Patricia Rebecca Richard Robert Samantha Samuel Stephanie Steven Susan Theodore "
+    "Thomas Timothy Valerie Victoria Vincent William Zachary Amara Bruno Chloe Dmitri Elena "
+    "Farid Greta Hana Ingrid Jonas Kofi Leila Marek Nadia Oskar Priya Quentin Rosa Sven "
+    "Tomoko Ugo Vera Wanda Xenia Yusuf Zoe"
+)
 NICKNAMES = {
     "Alexander": "Alex", "Andrew": "Andy", "Barbara": "Barb", "Benjamin": "Ben",
     "Catherine": "Cathy", "Charles": "Charlie", "Christopher": "Chris", "Daniel": "Dan",
@@ -92,135 +30,20 @@ NICKNAMES = {
     "Thomas": "Tom", "Timothy": "Tim", "Valerie": "Val", "Victoria": "Vicky",
     "Vincent": "Vince", "William": "Bill", "Zachary": "Zach",
 }  # fmt: skip
-LAST_HEAD = [
-    "Ash",
-    "Bar",
-    "Beck",
-    "Bell",
-    "Brand",
-    "Carl",
-    "Clay",
-    "Cole",
-    "Dahl",
-    "Dorn",
-    "Ever",
-    "Falk",
-    "Fern",
-    "Gold",
-    "Graf",
-    "Hall",
-    "Hart",
-    "Holm",
-    "Kell",
-    "King",
-    "Lind",
-    "Lock",
-    "Mar",
-    "Mont",
-    "New",
-    "Nor",
-    "Oak",
-    "Pal",
-    "Quin",
-    "Rad",
-    "Rose",
-    "Sand",
-    "Sher",
-    "Stan",
-    "Thorn",
-    "Val",
-    "Wald",
-    "West",
-    "Win",
-    "York",
-]
-LAST_TAIL = [
-    "berg",
-    "bridge",
-    "burn",
-    "by",
-    "croft",
-    "dale",
-    "den",
-    "er",
-    "field",
-    "ford",
-    "gate",
-    "ham",
-    "hurst",
-    "ington",
-    "ley",
-    "man",
-    "mark",
-    "ner",
-    "more",
-    "quist",
-    "ridge",
-    "sen",
-    "shaw",
-    "smith",
-    "son",
-    "stein",
-    "strom",
-    "ton",
-    "vale",
-    "ville",
-    "ward",
-    "well",
-    "wick",
-    "win",
-    "wood",
-    "worth",
-]
-COMPANY_HEAD = [
-    "Alder",
-    "Amber",
-    "Basalt",
-    "Cedar",
-    "Cobalt",
-    "Delta",
-    "Ember",
-    "Fjord",
-    "Granite",
-    "Harbor",
-    "Indigo",
-]
-COMPANY_MIDDLE = [
-    "Bright",
-    "Clear",
-    "Deep",
-    "Fair",
-    "High",
-    "Iron",
-    "Long",
-    "North",
-    "Open",
-    "Quick",
-    "River",
-    "Silver",
-]
-COMPANY_TAIL = [
-    "Labs",
-    "Works",
-    "Foods",
-    "Media",
-    "Freight",
-    "Health",
-    "Energy",
-    "Retail",
-    "Systems",
-    "Partners",
-]
-INDUSTRIES = [
-    "software",
-    "retail",
-    "healthcare",
-    "logistics",
-    "finance",
-    "education",
-    "media",
-    "energy",
-]
+LAST_HEAD = _words(
+    "Ash Bar Beck Bell Brand Carl Clay Cole Dahl Dorn Ever Falk Fern Gold Graf Hall Hart "
+    "Holm Kell King Lind Lock Mar Mont New Nor Oak Pal Quin Rad Rose Sand Sher Stan Thorn "
+    "Val Wald West Win York"
+)
+LAST_TAIL = _words(
+    "berg bridge burn by croft dale den er field ford gate ham hurst ington ley man mark "
+    "ner more quist ridge sen shaw smith son stein strom ton vale ville ward well wick win "
+    "wood worth"
+)
+COMPANY_HEAD = _words("Alder Amber Basalt Cedar Cobalt Delta Ember Fjord Granite Harbor Indigo")
+COMPANY_MIDDLE = _words("Bright Clear Deep Fair High Iron Long North Open Quick River Silver")
+COMPANY_TAIL = _words("Labs Works Foods Media Freight Health Energy Retail Systems Partners")
+INDUSTRIES = _words("software retail healthcare logistics finance education media energy")
 PLACES = (
     ("US", "Boston", "02108"), ("US", "Denver", "80202"), ("US", "Austin", "73301"),
     ("US", "Portland", "97201"), ("GB", "Leeds", "LS1 4AP"), ("GB", "Bristol", "BS1 5TR"),
@@ -228,13 +51,9 @@ PLACES = (
     ("NL", "Utrecht", "3511"), ("SE", "Uppsala", "75310"), ("ES", "Valencia", "46001"),
 )  # fmt: skip
 DIAL = {"US": "+1", "GB": "+44", "DE": "+49", "FR": "+33", "NL": "+31", "SE": "+46", "ES": "+34"}
-PROVIDERS = [
-    "mailbox.example",
-    "postbox.example",
-    "inbox.example",
-    "webmail.example",
-    "letterbox.example",
-]
+PROVIDERS = _words(
+    "mailbox.example postbox.example inbox.example webmail.example letterbox.example"
+)
 OWN_DOMAIN = "northbeam.example"
 PERSONAS = ("explorer", "builder", "manager", "saver")
 GOALS = {

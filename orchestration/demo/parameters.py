@@ -21,8 +21,9 @@ SMALLEST_COMPANY = 200
 class Mess:
     """Rates (0–1) of each kind of mess, and the nights of the planted faults.
 
-    Persons: several_emails, shared_devices, households, shared_inboxes, recycled_phones, fuzzy_only.
-    Records: typos, nicknames; vendor_duplicates counts contacts. Companies: role_mailboxes.
+    Persons: several_emails, shared_devices, households, shared_inboxes, recycled_phones,
+    fuzzy_only. Records: typos, nicknames; vendor_duplicates counts contacts.
+    Companies: role_mailboxes.
     Rows: late_rows, clock_skew, broken_rows, duplicate_rows, unordered_rows.
     """
 

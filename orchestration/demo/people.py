@@ -149,10 +149,11 @@ def create_people(world: duckdb.DuckDBPyConnection, parameters: DemoParameters) 
         "create table place_row (place integer, country varchar, city varchar, "
         "postal_code varchar, dial varchar)"
     )
-    world.executemany(
-        "insert into place_row values (?, ?, ?, ?, ?)",
-        [[number, *place, names.DIAL[place[0]]] for number, place in enumerate(names.PLACES)],
-    )
+    for number, (country, city, postal_code) in enumerate(names.PLACES):
+        world.execute(
+            "insert into place_row values (?, ?, ?, ?, ?)",
+            [number, country, city, postal_code, names.DIAL[country]],
+        )
     words = {
         "first": names.sql_list(names.FIRST),
         "first_n": len(names.FIRST),

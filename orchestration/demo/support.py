@@ -54,7 +54,8 @@ felt as (
     select
         *,
         case
-            when is_poor then choose(['angry', 'frustrated', 'frustrated', 'confused'], r('mood', k))
+            when is_poor then
+                choose(['angry', 'frustrated', 'frustrated', 'confused'], r('mood', k))
             else choose(['neutral', 'neutral', 'confused', 'happy', 'frustrated'], r('mood', k))
         end as mood,
         r('handed', k) < 0.3 as is_handed_off,

@@ -73,10 +73,11 @@ def open_world(
     connection.execute(
         "create table month (m integer, from_ms bigint, to_ms bigint, first_idx bigint, n bigint)"
     )
-    connection.executemany(
-        "insert into month select ?, epoch_ms(?::timestamp), epoch_ms(?::timestamp), ?, ?",
-        [list(row) for row in parameters.cohorts(last_night)],
-    )
+    for month, begin, end, first_person, persons in parameters.cohorts(last_night):
+        connection.execute(
+            f"insert into month values ({month}, epoch_ms(timestamp '{begin}'), "
+            f"epoch_ms(timestamp '{end}'), {first_person}, {persons})"
+        )
     for table in ("out_row", "out_app"):
         connection.execute(
             f"""create table {table} (source varchar, entity varchar, row_key varchar,
