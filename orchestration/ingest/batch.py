@@ -79,13 +79,15 @@ def load_entity(
     numbered = list(enumerate(deliveries))
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         outcomes = list(pool.map(lambda item: _prepare(item[1], contract, work, item[0]), numbered))
+    rows: list[list[object]] = []
     ready = [outcome for outcome in outcomes if isinstance(outcome, ReadyFile)]
     for delivery, outcome in zip(deliveries, outcomes, strict=True):
         if isinstance(outcome, str):
             result.refused.append(f"{delivery.label}: {outcome}")
-            _record(connection, delivery, "refused", outcome, (0, 0, 0, 0), load_number)
+            rows.append(_ledger_row(delivery, "refused", outcome, (0, 0, 0, 0), load_number))
     if ready:
-        _load_ready(connection, contract, ready, load_number, result)
+        rows += _load_ready(connection, contract, ready, load_number, result)
+    _record(connection, rows)
     for file in ready:
         if file.path.parent == work:
             file.path.unlink()
@@ -119,7 +121,7 @@ def _load_ready(
     ready: list[ReadyFile],
     load_number: int,
     result: EntityLoad,
-) -> None:
+) -> list[list[object]]:
     filled = [file for file in ready if file.record_count]
     _read_batch(connection, contract, filled)
     _describe_files(connection, ready, contract)
@@ -128,9 +130,11 @@ def _load_ready(
     _append_quarantine(connection, contract)
     record_drift(connection, contract, [(file.delivery, file.header) for file in ready])
     counts = _count(connection, contract, load_number)
+    for table in ("batch", "batch_files", "batch_duplicates"):
+        connection.execute(f"drop table temp.{table}")
+    rows = []
     for file in ready:
-        held, *rows = counts[file.delivery.delivery_id]
-        accepted, quarantined, duplicates = rows
+        held, accepted, quarantined, duplicates = counts[file.delivery.delivery_id]
         if accepted + quarantined + duplicates != file.record_count:
             raise JourneylineError(
                 f"The row ledger does not balance: {file.record_count} rows landed, {accepted} "
@@ -141,14 +145,13 @@ def _load_ready(
         reason = "more rows broke the contract than its bound allows" if held else None
         status = "held" if held else "loaded"
         landed = (file.record_count, accepted, quarantined, duplicates)
-        _record(connection, file.delivery, status, reason, landed, load_number)
+        rows.append(_ledger_row(file.delivery, status, reason, landed, load_number))
         result.accepted += accepted
         result.quarantined += quarantined
         result.duplicates += duplicates
         if held:
             result.held.append(file.delivery.label)
-    for table in ("batch", "batch_files", "batch_duplicates"):
-        connection.execute(f"drop table temp.{table}")
+    return rows
 
 
 def _read_batch(
@@ -339,30 +342,23 @@ def _count(
     return {delivery_id: (held, a, q, d) for delivery_id, held, a, q, d in rows}
 
 
-def _record(
-    connection: duckdb.DuckDBPyConnection,
+def _ledger_row(
     delivery: Delivery,
     status: str,
     reason: str | None,
     counts: tuple[int, int, int, int],
     load_number: int,
-) -> None:
-    connection.execute(
-        "insert into ingest.deliveries values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
-        [
-            delivery.source,
-            delivery.entity,
-            delivery.delivery_id,
-            delivery.received_at,
-            status,
-            reason,
-            delivery.file_name,
-            delivery.sha256,
-            delivery.byte_count,
-            *counts,
-            load_number,
-        ],
-    )
+) -> list[object]:
+    """A row of the row ledger; counts are landed, accepted, quarantined and duplicate rows."""
+    place = [delivery.source, delivery.entity, delivery.delivery_id, delivery.received_at]
+    file = [delivery.file_name, delivery.sha256, delivery.byte_count]
+    return [*place, status, reason, *file, *counts, 0, load_number]
+
+
+def _record(connection: duckdb.DuckDBPyConnection, rows: list[list[object]]) -> None:
+    places = ", ".join(f"({', '.join('?' for _ in row)})" for row in rows)
+    values = [value for row in rows for value in row]
+    connection.execute(f"insert into ingest.deliveries values {places}", values)
 
 
 def _text_or_null(value: str | None) -> str:

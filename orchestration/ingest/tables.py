@@ -57,15 +57,17 @@ def ensure_tables(
             "select source, entity, fingerprint from ingest.contracts"
         ).fetchall()
     }
-    changed = []
-    for contract in contracts:
-        before = known.get((contract.source, contract.entity))
-        if before == contract.fingerprint:
-            continue
-        if before is not None:
-            changed.append(contract.label)
-        _create(connection, contract)
-    return changed
+    stale = [c for c in contracts if known.get((c.source, c.entity)) != c.fingerprint]
+    if stale:
+        connection.execute("begin")
+        try:
+            for contract in stale:
+                _create(connection, contract)
+            connection.execute("commit")
+        except BaseException:
+            connection.execute("rollback")
+            raise
+    return [c.label for c in stale if (c.source, c.entity) in known]
 
 
 def quoted(name: str) -> str:
@@ -82,16 +84,10 @@ def _create(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
     place = [contract.source, contract.entity]
     columns = [f"{quoted(c.name)} {c.stored_type}" for c in contract.columns]
     columns += [f"{name} {kind}" for name, kind in LINEAGE]
-    connection.execute("begin")
-    try:
-        connection.execute(f"drop table if exists {contract.table}")
-        connection.execute(f"create table {contract.table} ({', '.join(columns)})")
-        for table in ("deliveries", "quarantine_rows", "drift", "contracts"):
-            connection.execute(f"delete from ingest.{table} where source = ? and entity = ?", place)
-        connection.execute(
-            "insert into ingest.contracts values (?, ?, ?)", [*place, contract.fingerprint]
-        )
-        connection.execute("commit")
-    except BaseException:
-        connection.execute("rollback")
-        raise
+    connection.execute(f"drop table if exists {contract.table}")
+    connection.execute(f"create table {contract.table} ({', '.join(columns)})")
+    for table in ("deliveries", "quarantine_rows", "drift", "contracts"):
+        connection.execute(f"delete from ingest.{table} where source = ? and entity = ?", place)
+    connection.execute(
+        "insert into ingest.contracts values (?, ?, ?)", [*place, contract.fingerprint]
+    )
