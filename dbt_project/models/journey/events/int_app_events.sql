@@ -11,6 +11,7 @@ app_events as (
         message_id,
         type,
         event,
+        name,
         anonymous_id,
         user_id,
         device_type,
@@ -81,7 +82,7 @@ events_described as (
             'touchpoint_id': pseudonym(
                 "events_with_codes.source || '/' || events_with_codes.entity || '/'"
                 ~ " || events_with_codes.message_id || '|' || events_with_codes.type"
-                ~ " || '|' || coalesce(events_with_codes.event, '')"
+                ~ " || '|' || coalesce(events_with_codes.event, events_with_codes.name, '')"
             ),
             'source': 'events_with_codes.source',
             'touchpoint_type': 'events_with_codes.touchpoint_type',

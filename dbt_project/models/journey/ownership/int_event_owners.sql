@@ -29,10 +29,20 @@ records as (
     select record_key from {{ ref('int_records') }}
 ),
 
-support_staff as (
-    select distinct 'zendesk/users/' || user_id as record_key
-    from {{ ref('stg_zendesk__users') }}
-    where role in ('agent', 'admin')
+-- Every record that was delivered. Those that int_records leaves out are staff.
+delivered_records as (
+    select owner_record_key as record_key from {{ ref('int_device_logins') }}
+    union
+    select 'zendesk/users/' || user_id as record_key from {{ ref('stg_zendesk__users') }}
+    union
+    select 'hubspot/contacts/' || contact_id as record_key
+    from {{ ref('stg_hubspot__contacts') }}
+    union
+    select 'mailchimp/members/' || unique_email_id as record_key
+    from {{ ref('stg_mailchimp__members') }}
+    union
+    select 'surveys/respondents/' || respondent_id as record_key
+    from {{ ref('stg_surveys__respondents') }}
 ),
 
 departments as (
@@ -79,7 +89,7 @@ events_beside_records as (
         case
             when own_records.record_key is not null then events_beside_devices.own_rule
             when requesters.record_key is not null then 'ticket_requester'
-            when support_staff.record_key is not null then 'staff'
+            when delivered_records.record_key is not null then 'staff'
             when events_beside_devices.own_record_key is not null then 'unknown_record'
             when events_beside_devices.anonymous_id is not null then 'no_login'
             else 'no_handle'
@@ -99,8 +109,8 @@ events_beside_records as (
             and events_beside_devices.ticket_id = tickets.ticket_id
     left join records as requesters
         on tickets.requester_record_key = requesters.record_key
-    left join support_staff
-        on events_beside_devices.own_record_key = support_staff.record_key
+    left join delivered_records
+        on events_beside_devices.own_record_key = delivered_records.record_key
     left join departments
         on events_beside_devices.department_key = departments.department_key
     left join campaign_contents

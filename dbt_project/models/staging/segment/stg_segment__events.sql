@@ -13,6 +13,7 @@ events as (
         _delivery_id as delivery_id,
         type,
         event,
+        name,
         device_type,
         app_version,
         library,
