@@ -53,18 +53,16 @@ def run_nightly_job(settings: Settings, first: date, last: date) -> str:
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             )
         except Exception as error:
-            raise _cause(error) from error
+            raise _cause(error) from None
         return result.run_id
 
 
 def _cause(error: BaseException) -> BaseException:
-    """The step's own error behind Dagster's."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, JourneylineError):
-            return seen
-        seen = seen.__cause__ or seen.__context__
-    return error
+    """The step's own error behind Dagster's wrapping of it."""
+    seen: BaseException = error
+    while seen.__cause__ is not None and not isinstance(seen, JourneylineError):
+        seen = seen.__cause__
+    return seen
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import dagster as dg
 from orchestration.defs.automation import ONE_RUN, POOL, freshness
 from orchestration.defs.faults import RETRIES, permanent_unless_transient
 from orchestration.defs.lineage import Lineage
+from orchestration.errors import EXIT_REFUSED, JourneylineError
 from orchestration.pipeline import steps
 from orchestration.pipeline.progress import tell
 from orchestration.settings import Settings
@@ -51,7 +52,11 @@ def release_assets(
         """The release in place: staged, audited inside the publisher, flipped in one step."""
         tell("gate and publish …")
         with permanent_unless_transient():
-            report = steps.publish_release(settings, context.run.run_id)
+            try:
+                report = steps.publish_release(settings, context.run.run_id)
+            except JourneylineError as refusal:
+                yield from _refused(settings, refusal, products)
+                raise
             manifest = json.loads((settings.current / "manifest.json").read_text(encoding="utf-8"))
             yield dg.MaterializeResult(
                 metadata=_metadata(settings, report, manifest),
@@ -59,6 +64,17 @@ def release_assets(
             )
 
     return current
+
+
+def _refused(
+    settings: Settings, refusal: JourneylineError, products: list[str]
+) -> list[dg.AssetCheckResult]:
+    """The failed verdicts of a candidate that the gate refused; none for another failure."""
+    path = settings.logs / "last_refusal.json"
+    if refusal.exit_code != EXIT_REFUSED or not path.exists():
+        return []
+    found = _verdicts({"checks": json.loads(path.read_text(encoding="utf-8"))}, products)
+    return [verdict for verdict in found if not verdict.passed]
 
 
 def _metadata(settings: Settings, report: Any, manifest: dict[str, Any]) -> dict[str, Any]:

@@ -79,16 +79,19 @@ def _dagster_results(
     context: dg.AssetExecutionContext,
     results: list[NodeResult],
 ) -> Iterator[Any]:
-    built = {result.name: result for result in results if result.resource_type == "model"}
+    keys = {lineage.models[key]: key for key in context.selected_asset_keys}
     counts = row_counts(settings, context.selected_asset_keys)
-    for key in sorted(context.selected_asset_keys):
-        result = built.get(lineage.models[key])
-        if result is not None and result.status == "success":
-            metadata = {"seconds": round(result.seconds, 3)}
-            rows = {"dagster/row_count": counts[key]} if key in counts else {}
-            yield dg.MaterializeResult(asset_key=key, metadata={**metadata, **rows})
+    # In dbt's own order: Dagster wants a model after those it reads.
     for result in results:
-        if result.resource_type != "test" or result.status == "skipped":
+        if result.resource_type == "model" and result.status == "success" and result.name in keys:
+            key = keys[result.name]
+            rows = {"dagster/row_count": counts[key]} if key in counts else {}
+            yield dg.MaterializeResult(
+                asset_key=key, metadata={"seconds": round(result.seconds, 3), **rows}
+            )
+    for result in results:
+        known = result.unique_id in lineage.manifest["nodes"]
+        if result.resource_type != "test" or result.status == "skipped" or not known:
             continue
         check = get_asset_check_key_for_test(
             lineage.manifest, lineage.translator, result.unique_id, None

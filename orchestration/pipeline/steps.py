@@ -6,6 +6,7 @@ Dagster wraps the same functions as assets.
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable
 from datetime import date
@@ -130,6 +131,7 @@ def publish_release(settings: Settings, run_id: str) -> PublishReport:
     """
     from orchestration.publish.publisher import publish
 
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     with writing(settings):
         report = publish(settings, run_id)
         state.record_release(settings)
