@@ -301,7 +301,7 @@ def test_a_load_that_fails_leaves_nothing_behind(
     land(settings, "mailchimp/email_activity", lines([activity(1)]))
     land(settings, "zendesk/groups", lines([group(1)]))
     with monkeypatch.context() as patch:
-        patch.setattr(batch, "_append_quarantine", lambda *_: 1 / 0)
+        patch.setattr(batch, "append_quarantine", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             load_deliveries(settings, None)
     assert ask(settings, "select count(*) from raw.mailchimp__email_activity") == [(0,)]
@@ -314,7 +314,7 @@ def test_a_load_whose_rows_do_not_add_up_is_refused(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     land(settings, "zendesk/groups", lines([group(1), group(2), "{"]))
-    monkeypatch.setattr(batch, "_append_quarantine", lambda *_: None)
+    monkeypatch.setattr(batch, "append_quarantine", lambda *_: None)
     with pytest.raises(JourneylineError, match="does not balance: 3 rows landed, 2 were accepted"):
         load_deliveries(settings, None)
 
