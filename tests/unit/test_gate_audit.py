@@ -118,7 +118,7 @@ def add_products(settings: Settings) -> None:
         insert into journey.fct_journey_stages by name
         select
             'j1' as journey_instance_id, 'c1' as customer_id, 'trial_to_paid' as journey,
-            col0 as stage, 1 as visit_number, 'event' as entered_by, col1 as left_by,
+            col0 as stage, 1 as visit_number, 'move' as entered_by, col1 as left_by,
             col2::timestamp as entered_at, col3::timestamp as left_at
         from (values
             ('trial', 'move', '2025-10-01', '2025-10-02'),
