@@ -108,9 +108,12 @@ match_pairs as (
         names_judged.first_names_match_at,
         names_judged.full_names_match_at,
         -- two people share the value from then on, whichever pair showed it
-        min(greatest(pairs.known_at, names_judged.first_names_conflict_at)) over (
-            partition by pairs.rule, pairs.match_value
-        ) as value_conflict_at,
+        min(
+            case
+                when names_judged.first_names_conflict_at is not null
+                    then greatest(pairs.known_at, names_judged.first_names_conflict_at)
+            end
+        ) over (partition by pairs.rule, pairs.match_value) as value_conflict_at,
     from pairs
     inner join match_values
         on

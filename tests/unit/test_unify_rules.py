@@ -1,0 +1,109 @@
+"""`identity.yml` says what it means, and errors name the line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from orchestration.errors import JourneylineError
+from orchestration.settings import REPO_ROOT, Settings
+from orchestration.unify.config_tables import identity_rows, write_identity_tables
+from orchestration.unify.rules import IdentityRules, load_identity_rules
+
+MINIMAL = """\
+default_phone_prefix: "+1"
+rules:
+  - {rule: email, identifier_type: email, fan_out_cap: 12, guard: names_do_not_conflict}
+blocked_values:
+  - {identifier_type: email, pattern: '^info@', reason: role mailbox}
+same_first_names:
+  - [robert, bob]
+"""
+
+
+def project(folder: Path, text: str) -> Settings:
+    """A project whose identity.yml is `text`."""
+    config = folder / "orchestration" / "config"
+    config.mkdir(parents=True)
+    (config / "identity.yml").write_text(text, encoding="utf-8")
+    return Settings(home=folder / "home", repo_root=folder)
+
+
+def test_the_shipped_file_is_valid() -> None:
+    rules = load_identity_rules(Settings(home=Path("unused"), repo_root=REPO_ROOT))
+    assert [rule.rule for rule in rules.rules][:2] == ["user_id", "vendor_merge"]
+
+
+@pytest.mark.parametrize(
+    ("found", "replaced", "line", "said"),
+    [
+        ("fan_out_cap: 12", "fan_out_cap: 1", 3, "greater than or equal to 2"),
+        ("rule: email", "rule: horoscope", 3, "horoscope"),
+        ("identifier_type: email, fan", "identifier_type: phone, fan", 3, "compares email"),
+        ("'^info@'", "'^(info@'", 5, "no regular expression"),
+        ("[robert, bob]", "[robert, Bob]", 7, "lower case"),
+        ('"+1"', '"1"', 1, "pattern"),
+    ],
+)
+def test_an_error_names_the_line_and_what_is_wrong(
+    tmp_path: Path, found: str, replaced: str, line: int, said: str
+) -> None:
+    settings = project(tmp_path, MINIMAL.replace(found, replaced, 1))
+    with pytest.raises(JourneylineError) as caught:
+        load_identity_rules(settings)
+    assert caught.value.exit_code == 2
+    assert said in caught.value.what
+    near = int(caught.value.where.rsplit(":", 1)[1])
+    assert abs(near - line) <= 1
+
+
+def test_a_rule_named_twice_is_refused(tmp_path: Path) -> None:
+    row = MINIMAL.splitlines()[2]
+    with pytest.raises(JourneylineError, match="twice"):
+        load_identity_rules(project(tmp_path, MINIMAL.replace(row, f"{row}\n{row}")))
+
+
+def test_broken_yaml_and_a_missing_file_are_usage_errors(tmp_path: Path) -> None:
+    with pytest.raises(JourneylineError, match="no YAML") as caught:
+        load_identity_rules(project(tmp_path, "rules: [\n"))
+    assert caught.value.exit_code == 2
+    with pytest.raises(JourneylineError, match="missing"):
+        load_identity_rules(Settings(home=tmp_path, repo_root=tmp_path / "nowhere"))
+
+
+def test_trust_is_the_order_in_the_file() -> None:
+    rules = IdentityRules.model_validate(
+        {
+            "default_phone_prefix": "+49",
+            "rules": [
+                {"rule": "user_id", "identifier_type": "user_id", "fan_out_cap": 9, "guard": "none"},
+                {
+                    "rule": "email",
+                    "identifier_type": "email",
+                    "fan_out_cap": 9,
+                    "guard": "none",
+                    "enabled": False,
+                },
+            ],
+        }
+    )
+    assert identity_rows(rules)["identity_rules"] == [
+        ("user_id", "user_id", "none", 9, 1, True),
+        ("email", "email", "none", 9, 2, False),
+    ]
+
+
+def test_writing_the_tables_twice_replaces_them(tmp_path: Path) -> None:
+    settings = project(tmp_path, MINIMAL)
+    settings.home.mkdir()
+    write_identity_tables(settings)
+    write_identity_tables(settings)
+    with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
+        names = connection.execute("from config.identity_first_names order by 1").fetchall()
+        blocked = connection.execute("from config.identity_blocked_values").fetchall()
+        prefix = connection.execute("from config.identity_settings").fetchall()
+    assert names == [("bob", 1), ("robert", 1)]
+    assert blocked == [("email", "^info@", "role mailbox")]
+    assert prefix == [("+1",)]
