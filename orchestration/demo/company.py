@@ -162,6 +162,8 @@ def _extend(
                 world, settings, "out_missing", nights=nights_wanted,
                 unordered=parameters.mess.unordered_rows,
             )  # fmt: skip
+            if delivered >= 0:
+                _recall_broken(world, settings, wanted[0])
             progress("truth")
             truth_rows = write_truth(world, settings.truth, first_night, last_night)
             world.close()
@@ -234,7 +236,7 @@ def _deliver_waiting(
     before_ms = int(datetime.combine(before, time(), UTC).timestamp()) * 1000 if before else None
     count = deliver_rows(
         world, settings, "out_wait", nights=nights, unordered=parameters.mess.unordered_rows,
-        before_ms=before_ms,
+        before_ms=before_ms, by_month=before is not None,
     )  # fmt: skip
     world.execute(
         "delete from out_wait where night <= ? and at_ms < ?", [nights[1], before_ms or 2**62]
@@ -251,6 +253,15 @@ def _simulate_others(world: duckdb.DuckDBPyConnection, parameters: DemoParameter
     simulate_surveys(world)
     make_mess(world, parameters, "out_row")
     skip_missing_night(world, parameters)
+
+
+def _recall_broken(world: duckdb.DuckDBPyConnection, settings: Settings, from_night: date) -> None:
+    """Take the broken rows of earlier nights from the truth; not all of them were made again."""
+    world.execute("delete from broken where night < ?", [from_night])
+    world.execute(
+        f"""insert into broken select source, entity, null, night, fault, line
+        from '{settings.truth}/broken.parquet'"""
+    )
 
 
 def _checked_start(start: date) -> date:

@@ -42,10 +42,9 @@ def deliver_rows(
     nights: tuple[date, date],
     unordered: float,
     before_ms: int | None = None,
+    by_month: bool = False,
 ) -> int:
     """Land the rows of `table` whose night is in `nights`, one delivery per entity and night.
-
-    App events of earlier nights come with the first one in a delivery per month of their time.
 
     Args:
         world: The open world.
@@ -54,6 +53,7 @@ def deliver_rows(
         nights: First and last night; rows of earlier nights come with the first one.
         unordered: Share of the rows that leave their place.
         before_ms: Only rows of events before this time.
+        by_month: One delivery per month of the events' time.
 
     Returns:
         The number of deliveries.
@@ -62,7 +62,7 @@ def deliver_rows(
     world.execute(
         f"""create or replace temp table parcel as
         select source, entity, greatest(night, ?) as night, line,
-            case when source = 'segment' and night <= date '{first}'
+            case when {by_month}
                 then strftime(make_timestamp(at_ms * 1000), '%Y-%m') else '' end as part,
             at_ms + case when r('unordered', row_key) < {unordered}
                 then floor((r('place', row_key) - 0.5) * 43200000) else 0 end as place, row_key
