@@ -1,0 +1,50 @@
+"""Deterministic identity against the company's truth, pairwise over records."""
+
+from __future__ import annotations
+
+import duckdb
+from built_company import Built
+
+PRECISION = 0.99
+RECALL = 0.80
+
+
+def test_every_true_record_is_in_the_bridge_and_no_other(
+    built: Built, release: duckdb.DuckDBPyConnection
+) -> None:
+    query = "select source, entity, record_id from {} order by all"
+    published = release.execute(query.format("bridge_customer_records")).fetchall()
+    planted = release.execute(query.format(built.truth("records"))).fetchall()
+    assert len(planted) > 500
+    assert published == planted
+
+
+def test_pairwise_precision_and_recall_hold(
+    built: Built, release: duckdb.DuckDBPyConnection
+) -> None:
+    row = release.execute(
+        f"""
+        with records as (
+            select
+                row_number() over (order by source, entity, record_id) as number,
+                person_id,
+                customer_id
+            from {built.truth("records")}
+            inner join bridge_customer_records using (source, entity, record_id)
+        )
+        select
+            count(*) filter (
+                earlier.person_id = later.person_id and earlier.customer_id = later.customer_id
+            ),
+            count(*) filter (earlier.customer_id = later.customer_id),
+            count(*) filter (earlier.person_id = later.person_id)
+        from records as earlier
+        inner join records as later on earlier.number < later.number
+        """
+    ).fetchone()
+    assert row is not None
+    right, joined, true = row
+    precision, recall = right / joined, right / true
+    print(f"pairwise precision {precision:.4f}, recall {recall:.4f} over {true} pairs")
+    assert precision >= PRECISION
+    assert recall >= RECALL

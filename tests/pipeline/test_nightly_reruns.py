@@ -1,0 +1,56 @@
+"""However many runs it took, the same landings publish the same bytes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from built_company import Built, current_release, parquet_hashes
+
+from orchestration.pipeline.night import run_nights
+from orchestration.pipeline.state import waiting_nights
+from orchestration.publish.releases import list_releases
+from orchestration.settings import Settings
+
+
+def test_a_second_run_with_nothing_new_publishes_nothing(built_home: Settings) -> None:
+    before = current_release(built_home)
+    report = run_nights(built_home)
+    assert report.nothing_new
+    assert current_release(built_home) == before
+    assert len(list_releases(built_home)) == 1
+
+
+def test_nights_in_two_runs_publish_what_one_run_does(built: Built, landed_home: Settings) -> None:
+    nights = waiting_nights(landed_home)
+    run_nights(landed_home, until=nights[1])
+    first = current_release(landed_home)
+    assert parquet_hashes(landed_home) != parquet_hashes(built.settings)
+    run_nights(landed_home)
+    assert current_release(landed_home) != first
+    assert parquet_hashes(landed_home) == parquet_hashes(built.settings)
+
+
+@pytest.mark.slow
+def test_nights_one_by_one_publish_what_one_run_does(built: Built, landed_home: Settings) -> None:
+    for night in waiting_nights(landed_home):
+        run_nights(landed_home, until=night)
+    assert parquet_hashes(landed_home) == parquet_hashes(built.settings)
+
+
+def test_a_rebuild_from_landings_publishes_the_same_bytes_and_no_new_release(
+    built: Built, built_home: Settings
+) -> None:
+    before = current_release(built_home)
+    report = run_nights(built_home, full_refresh=True)
+    assert not report.nothing_new
+    assert current_release(built_home) == before
+    assert parquet_hashes(built_home) == parquet_hashes(built.settings)
+
+
+def test_as_of_does_not_go_back(built: Built, built_home: Settings) -> None:
+    oldest = built.report.nights[0] - timedelta(days=1)
+    report = run_nights(built_home, until=oldest, full_refresh=True)
+    assert report.load is not None
+    assert built.report.load is not None
+    assert report.load.as_of == built.report.load.as_of
