@@ -25,6 +25,7 @@ from orchestration.gate.kpi_bounds import load_kpi_bounds
 from orchestration.gate.refusal import refuse_failed
 from orchestration.publish import database, files, journal, manifest, parquet
 from orchestration.publish.describing import Release
+from orchestration.publish.flipping import STAGING, flip, recover, served_ids
 from orchestration.settings import Settings
 
 STEPS = (
@@ -43,7 +44,6 @@ STEPS = (
 SAME_CONTENT = "same content"
 LEFT_BEHIND = "rolled back"
 HELD = "held"
-_STAGING = ".staging"
 
 
 @dataclass(frozen=True)
@@ -137,57 +137,15 @@ def publish(
             "Make room or repair the folder, then run again; the last release is still served.",
         ) from error
     finally:
-        files.remove_tree(settings.releases / _STAGING)
-
-
-def recover(settings: Settings, now: Callable[[], datetime]) -> None:
-    """Clear what a dead run left: its staging, an act without a flip, a release never served."""
-    if not settings.releases.is_dir():
-        settings.releases.mkdir(parents=True)
-        files.sync(settings.home)
-    files.remove_tree(settings.releases / _STAGING)
-    act = journal.unfinished_act(settings)
-    if act is not None:
-        journal.append_act(
-            settings,
-            {
-                "act": journal.ABANDONED,
-                "at": manifest.instant(now()),
-                "release_id": act["release_id"],
-                "abandoned_act": act["act"],
-            },
-        )
-    served = _served_ids(settings)
-    for folder in settings.releases.iterdir():
-        if folder.is_dir() and folder.name not in served:
-            files.remove_tree(folder)
-
-
-def flip(settings: Settings, release_id: str) -> None:
-    """Let `current` point to a release: the only step that a reader can see."""
-    temporary = settings.home / "current.tmp"
-    temporary.unlink(missing_ok=True)
-    os.symlink(f"{settings.releases.name}/{release_id}", temporary)
-    os.replace(temporary, settings.current)
-    files.sync(settings.home)
-
-
-def _served_ids(settings: Settings) -> set[str]:
-    """Ids of the releases that were served at some time."""
-    served = {journal.current_release(settings) or ""}
-    acts = journal.read_acts(settings)
-    for act, following in zip(acts, [*acts[1:], {"act": ""}], strict=False):
-        if act["act"] == journal.PUBLISH and following["act"] != journal.ABANDONED:
-            served.add(act["release_id"])
-    return served
+        files.remove_tree(settings.releases / STAGING)
 
 
 def _stage(settings: Settings, on_step: Callable[[str], None]) -> _Candidate:
-    folder = settings.releases / _STAGING / "candidate"
+    folder = settings.releases / STAGING / "candidate"
     folder.mkdir(parents=True)
     contracts = load_product_contracts(settings.contracts / "products")
     path = folder / database.FILE_NAME
-    database.build_database(settings, contracts, path, settings.releases / _STAGING / "spill")
+    database.build_database(settings, contracts, path, settings.releases / STAGING / "spill")
     on_step("built")
     known: dict[str, Any] = _current_manifest(settings)
     with database.reading(path) as connection:
@@ -249,7 +207,7 @@ def _describe(settings: Settings, candidate: _Candidate, run_id: str, at: dateti
 
 def _free_release_id(settings: Settings, candidate: _Candidate) -> str:
     name = f"{candidate.as_of:%Y-%m-%dT%H%M%SZ}-{candidate.content_hash[:12]}"
-    taken = _served_ids(settings)
+    taken = served_ids(settings)
     suffixes = (f"{name}-{number}" for number in range(2, len(taken) + 3))
     return name if name not in taken else next(s for s in suffixes if s not in taken)
 
@@ -296,7 +254,7 @@ def _move(settings: Settings, candidate: _Candidate, release: Release) -> None:
     target = settings.releases / release.release_id
     os.rename(candidate.folder, target)
     os.chmod(target, files.FOLDER_MODE)
-    files.sync(settings.releases / _STAGING)
+    files.sync(settings.releases / STAGING)
     files.sync(settings.releases)
 
 

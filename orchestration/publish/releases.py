@@ -15,7 +15,7 @@ import duckdb
 
 from orchestration.errors import EXIT_USAGE, JourneylineError
 from orchestration.publish import database, files, journal, manifest
-from orchestration.publish.publisher import flip, recover
+from orchestration.publish.flipping import flip, recover
 from orchestration.settings import Settings
 
 CURRENT = "current"
