@@ -32,7 +32,7 @@ from orchestration.settings import Settings
 Progress = Callable[[str], None]
 # The latest a row can arrive after its event: the next night, late days, delivered twice, missing.
 _LONGEST_DELAY = timedelta(days=18)
-_CUSTOMER_MONTHS = 400_000
+_CUSTOMER_MONTHS = 200_000
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,9 @@ from orchestration.warehouse import connect
 
 DAY = "86400000::bigint"
 
+# What does not fit is kept in the scratch folder; Python and DuckDB's own overhead come on top.
+_MEMORY = "4GB"
+
 _MACROS = """
 -- uniform in [0, 1), the stream of one feature
 create macro r(feature, k) as
@@ -69,6 +72,7 @@ def open_world(
     """
     connection = connect(":memory:")
     connection.execute(f"set temp_directory = '{scratch}'")
+    connection.execute(f"set memory_limit = '{_MEMORY}'")
     connection.execute(_MACROS.format(seed=parameters.seed, late_rows=parameters.mess.late_rows))
     connection.execute(
         "create table month (m integer, from_ms bigint, to_ms bigint, first_idx bigint, n bigint)"

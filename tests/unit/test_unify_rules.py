@@ -78,7 +78,12 @@ def test_trust_is_the_order_in_the_file() -> None:
         {
             "default_phone_prefix": "+49",
             "rules": [
-                {"rule": "user_id", "identifier_type": "user_id", "fan_out_cap": 9, "guard": "none"},
+                {
+                    "rule": "user_id",
+                    "identifier_type": "user_id",
+                    "fan_out_cap": 9,
+                    "guard": "none",
+                },
                 {
                     "rule": "email",
                     "identifier_type": "email",
