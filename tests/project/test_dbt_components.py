@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """The looping materialization finds exactly the connected components, however long a chain."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """What differs between DuckDB and Spark stands in `macros/engine/` and in no model's text."""
 
 from __future__ import annotations
