@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """What differs between DuckDB and Spark stands in `macros/engine/` and in no model's text."""
 
 from __future__ import annotations
