@@ -2,19 +2,22 @@
     Labels every node with the smallest node of its component.
 
     The model's SQL gives edges as (left_record_key, right_record_key); an edge of a node to itself
-    names a node that may have no other. The table has (record_key, cluster_key). Each round
-    takes the smallest label among a node's neighbours and then the label of that label
-    (pointer jumping), until nothing changes: the labels do not depend on order or engine.
+    names a node that may have no other. The table has (record_key, cluster_key). Each round hooks
+    every node to its smallest neighbour, follows the hooks to their roots (pointer jumping) and
+    contracts the graph to those roots, until no link is left: a chain of any order and length
+    takes a number of rounds that grows with the logarithm of its length, and the labels do not
+    depend on order or engine.
 -#}
 {% materialization connected_components, default %}
     {%- set target_relation = this.incorporate(type='table') -%}
     {%- set existing_relation = load_cached_relation(this) -%}
     {%- set links = component_helper(this, 'links') -%}
     {%- set labels = component_helper(this, 'labels') -%}
-    {%- set lowered = component_helper(this, 'lowered') -%}
+    {%- set roots = component_helper(this, 'roots') -%}
+    {%- set spare = component_helper(this, 'spare') -%}
     {%- set built = make_intermediate_relation(target_relation) -%}
     {%- set replaced = make_backup_relation(target_relation, 'table') -%}
-    {%- for helper in [links, labels, lowered, built, replaced] -%}
+    {%- for helper in [links, labels, roots, spare, built, replaced] -%}
         {%- do adapter.drop_relation(helper) -%}
     {%- endfor -%}
 
@@ -23,16 +26,16 @@
 
     {%- do run_query(component_links_sql(links, sql)) -%}
     {%- do run_query(component_first_labels_sql(labels, links)) -%}
-    {%- set found = namespace(rounds=0, changes=1) -%}
-    {%- for _ in range(config.get('round_limit', 100)) if found.changes -%}
+    {%- set found = namespace(rounds=0, links=component_count(links)) -%}
+    {%- for _ in range(config.get('round_limit', 100)) if found.links -%}
         {%- set found.rounds = found.rounds + 1 -%}
-        {%- do run_query(component_lower_sql(lowered, labels, links)) -%}
-        {%- set found.changes = run_query(component_changes_sql(lowered)).columns[0].values()[0] -%}
-        {%- do adapter.drop_relation(labels) -%}
-        {%- do run_query(component_jump_sql(labels, lowered)) -%}
-        {%- do adapter.drop_relation(lowered) -%}
+        {%- do component_find_roots(roots, spare, links) -%}
+        {%- do component_replace(labels, spare, component_lower_sql(spare, labels, roots)) -%}
+        {%- do component_replace(links, spare, component_contract_sql(spare, links, roots)) -%}
+        {%- do adapter.drop_relation(roots) -%}
+        {%- set found.links = component_count(links) -%}
     {%- endfor -%}
-    {%- if found.changes -%}
+    {%- if found.links -%}
         {%- do exceptions.raise_compiler_error(
             'connected_components did not end after ' ~ found.rounds ~ ' rounds'
         ) -%}
@@ -83,40 +86,72 @@
 
 {% macro component_first_labels_sql(labels, links) %}
     create table {{ labels }} as
-    select links.node, least(links.node, min(links.neighbour)) as label
+    select distinct links.node, links.node as label
+    from {{ links }} as links
+{% endmacro %}
+
+
+{#- Each node's root: its smallest neighbour, that one's smallest neighbour, and so on. -#}
+{% macro component_find_roots(roots, spare, links) -%}
+    {%- do run_query(component_hooks_sql(roots, links)) -%}
+    {%- set jump = namespace(changes=1) -%}
+    {%- for _ in range(64) if jump.changes -%}
+        {%- do run_query(component_jump_sql(spare, roots)) -%}
+        {%- set jump.changes = component_count(spare, 'spare.root <> spare.former_root') -%}
+        {%- do adapter.drop_relation(roots) -%}
+        {%- do adapter.rename_relation(spare, roots) -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+
+{% macro component_hooks_sql(roots, links) %}
+    create table {{ roots }} as
+    select links.node, least(links.node, min(links.neighbour)) as root
     from {{ links }} as links
     group by links.node
 {% endmacro %}
 
 
-{#- The smallest label among a node and its neighbours. -#}
-{% macro component_lower_sql(lowered, labels, links) %}
-    create table {{ lowered }} as
-    select
-        labels.node,
-        labels.label as former_label,
-        least(labels.label, min(neighbours.label)) as label
+{% macro component_jump_sql(spare, roots) %}
+    create table {{ spare }} as
+    select roots.node, roots.root as former_root, further.root
+    from {{ roots }} as roots
+    inner join {{ roots }} as further on roots.root = further.node
+{% endmacro %}
+
+
+{% macro component_lower_sql(spare, labels, roots) %}
+    create table {{ spare }} as
+    select labels.node, coalesce(roots.root, labels.label) as label
     from {{ labels }} as labels
-    inner join {{ links }} as links on labels.node = links.node
-    inner join {{ labels }} as neighbours on links.neighbour = neighbours.node
-    group by labels.node, labels.label
+    left join {{ roots }} as roots on labels.label = roots.node
 {% endmacro %}
 
 
-{% macro component_changes_sql(lowered) %}
-    select count(*) as changes
-    from {{ lowered }} as lowered
-    where lowered.label <> lowered.former_label
+{#- The links between roots; what lies within one root's tree is settled. -#}
+{% macro component_contract_sql(spare, links, roots) %}
+    create table {{ spare }} as
+    select distinct roots.root as node, others.root as neighbour
+    from {{ links }} as links
+    inner join {{ roots }} as roots on links.node = roots.node
+    inner join {{ roots }} as others on links.neighbour = others.node
+    where roots.root <> others.root
 {% endmacro %}
 
 
-{#- The label of the label: it is a node of the same component and never larger. -#}
-{% macro component_jump_sql(labels, lowered) %}
-    create table {{ labels }} as
-    select lowered.node, roots.label
-    from {{ lowered }} as lowered
-    inner join {{ lowered }} as roots on lowered.label = roots.node
-{% endmacro %}
+{% macro component_replace(relation, spare, create_sql) -%}
+    {%- do run_query(create_sql) -%}
+    {%- do adapter.drop_relation(relation) -%}
+    {%- do adapter.rename_relation(spare, relation) -%}
+{%- endmacro %}
+
+
+{% macro component_count(relation, condition='true') -%}
+    {%- set counted = run_query(
+        'select count(*) as row_count from ' ~ relation ~ ' as spare where ' ~ condition
+    ) -%}
+    {{ return(counted.columns[0].values()[0] | int) }}
+{%- endmacro %}
 
 
 {% macro component_result_sql(labels, edges_sql) %}
