@@ -31,6 +31,7 @@
         {%- set found.rounds = found.rounds + 1 -%}
         {%- do component_find_roots(roots, spare, links) -%}
         {%- do component_replace(labels, spare, component_lower_sql(spare, labels, roots)) -%}
+        {%- do component_replace(links, spare, component_lift_sql(spare, links, roots)) -%}
         {%- do component_replace(links, spare, component_contract_sql(spare, links, roots)) -%}
         {%- do adapter.drop_relation(roots) -%}
         {%- set found.links = component_count(links) -%}
@@ -128,14 +129,25 @@
 {% endmacro %}
 
 
-{#- The links between roots; what lies within one root's tree is settled. -#}
-{% macro component_contract_sql(spare, links, roots) %}
+{#-
+    The links between roots, one end and then the other: what lies within one root's tree is
+    settled. In one statement the two ends would be compared with each other, and an optimizer
+    that knows nothing of these tables may pair every root with every root first.
+-#}
+{% macro component_lift_sql(spare, links, roots) %}
     create table {{ spare }} as
-    select distinct roots.root as node, others.root as neighbour
+    select distinct roots.root as node, links.neighbour
     from {{ links }} as links
     inner join {{ roots }} as roots on links.node = roots.node
-    inner join {{ roots }} as others on links.neighbour = others.node
-    where roots.root <> others.root
+{% endmacro %}
+
+
+{% macro component_contract_sql(spare, links, roots) %}
+    create table {{ spare }} as
+    select distinct links.node, roots.root as neighbour
+    from {{ links }} as links
+    inner join {{ roots }} as roots on links.neighbour = roots.node
+    where links.node <> roots.root
 {% endmacro %}
 
 
