@@ -12,11 +12,13 @@ from orchestration.cli.common import Day, as_mapping, echo_json, progress, setti
 
 @click.command("demo")
 @click.option("--customers", type=click.IntRange(200), default=5000, show_default=True,
-              help="How many customers the company has.")  # fmt: skip
+              help="People who arrive during the 18 months of history.")  # fmt: skip
 @click.option("--nights", type=click.IntRange(1), default=30, show_default=True,
-              help="How many nights; the first delivers 18 months of history.")  # fmt: skip
+              help="Nights after the one that delivers the history.")  # fmt: skip
 @click.option("--seed", type=int, default=7, show_default=True, help="Equal seed, equal bytes.")
-@click.option("--start", type=Day(), help="The first night (YYYY-MM-DD).")
+@click.option(
+    "--start", type=Day(), help="First day of the history (YYYY-MM-DD), 2024-01-01 unless given."
+)
 @click.option("--mess", "mess_file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="Rates of the mess, as YAML.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Report as JSON.")

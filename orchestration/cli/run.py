@@ -37,7 +37,8 @@ def command(
 
     With nothing new it publishes nothing and takes seconds.
     """
-    from orchestration.cli.summary import show_summary, summarize
+    from orchestration.cli.summary import summarize
+    from orchestration.cli.summary_view import show_summary
 
     settings = settings_of(context)
     started = time.monotonic()
