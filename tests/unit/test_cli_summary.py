@@ -21,15 +21,13 @@ def kpis_of(values: dict[str, float]) -> dict[str, dict[str, Any]]:
         "create table fct_kpi_values (kpi text, period_start date, grain text, slice_type text, "
         "slice_value text, value double)"
     )
-    connection.executemany(
-        "insert into fct_kpi_values values (?, ?, 'month', 'all', 'all', ?)",
-        [
-            *([kpi, "2025-06-01", value] for kpi, value in values.items()),
-            # neither an older month nor the one that is going on is told
-            *([kpi, "2025-05-01", -1.0] for kpi in values),
-            *([kpi, "2025-07-01", -2.0] for kpi in values),
-        ],
-    )
+    for kpi, value in values.items():
+        # neither an older month nor the one that is going on is told
+        for month, monthly in (("05", -1.0), ("06", value), ("07", -2.0)):
+            connection.execute(
+                "insert into fct_kpi_values values (?, ?, 'month', 'all', 'all', ?)",
+                [kpi, f"2025-{month}-01", monthly],
+            )
     as_of = connection.execute("select timestamp '2025-07-15'").fetchone()
     assert as_of is not None
     told = summary._kpis(connection, Settings.from_environment(), as_of[0])
