@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from orchestration.cli.common import Day, as_mapping, echo_json, progress, settings_of
+from orchestration.cli.common import Day, echo_json, progress, settings_of
 
 
 @click.command("demo")
@@ -52,6 +52,17 @@ def command(
     if as_json:
         echo_json(report)
         return
-    for name, value in as_mapping(report).items():
-        click.echo(f"{name.replace('_', ' ')}: {value}")
+    if not report.nights_added:
+        click.echo(f"the demo company is there already, up to the night of {report.last_night}")
+    else:
+        click.echo(
+            f"a company of {report.customers:,} customers (seed {report.seed}): "
+            f"{report.nights_added} nights, {report.first_night} to {report.last_night}, "
+            f"landed as {report.deliveries_added:,} deliveries"
+        )
+        known = report.truth_rows
+        click.echo(
+            f"its truth: {known['persons']:,} persons, {known['records']:,} records, "
+            f"{known['events']:,} events, {known['stage_visits']:,} stage visits"
+        )
     click.echo("next: journeyline run")
