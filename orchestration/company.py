@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from orchestration.errors import EXIT_USAGE, JourneylineError
 from orchestration.settings import Settings
@@ -35,8 +35,21 @@ class Company(BaseModel):
     @field_validator("reporting_time_zone")
     @classmethod
     def _zone_exists(cls, value: str) -> str:
-        ZoneInfo(value)
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"{value!r} is no time zone; write one like Europe/Paris") from error
         return value
+
+    @model_validator(mode="after")
+    def _rates_fit_the_currency(self) -> Company:
+        """Rates lead to the reporting currency, so its own is 1 and nothing else."""
+        own = {r.rate for r in self.currency_rates if r.currency == self.reporting_currency}
+        if self.currency_rates and own != {Decimal(1)}:
+            raise ValueError(
+                f"currency_rates lead to {self.reporting_currency}: list it with a rate of 1"
+            )
+        return self
 
 
 def load_company(settings: Settings) -> Company:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from orchestration.company import load_company
 from orchestration.errors import JourneylineError
 from orchestration.settings import Settings
 
@@ -80,8 +81,7 @@ def run_dbt(
         JourneylineError: A model or test failed, or the project cannot be parsed.
     """
     manifest = parsed_manifest(settings)
-    given = ["--vars", json.dumps(dict(variables))] if variables else []
-    outcome = _invoke(settings, [*args, *given], manifest, _on_event(progress))
+    outcome = _invoke(settings, [*args, *_vars(settings, variables)], manifest, _on_event(progress))
     results = [_node_result(result) for result in getattr(outcome.result, "results", None) or []]
     if on_result is not None:
         for result in results:
@@ -98,7 +98,7 @@ def parsed_manifest(settings: Settings) -> Any:
     """
     state = project_state(settings)
     if state not in _parsed:
-        outcome = _invoke(settings, ["parse"], None, None)
+        outcome = _invoke(settings, ["parse", *_vars(settings, None)], None, None)
         if not outcome.success:
             raise _failure(settings, ["parse"], [], outcome.exception)
         _parsed.clear()
@@ -120,13 +120,19 @@ def ensure_manifest(settings: Settings) -> Path:
 
 
 def project_state(settings: Settings) -> str:
-    """A hash of the dbt project's files (names and contents)."""
-    digest = hashlib.sha256()
+    """A hash of the dbt project's files (names and contents) and of the variables it is given."""
+    digest = hashlib.sha256(json.dumps(_vars(settings, None)).encode())
     for path in sorted(settings.dbt_project.rglob("*")):
         parts = path.relative_to(settings.dbt_project).parts
         if path.suffix in _SOURCE_SUFFIXES and not _DERIVED_FOLDERS.intersection(parts):
             digest.update("/".join(parts).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def _vars(settings: Settings, variables: Mapping[str, Any] | None) -> list[str]:
+    """dbt's variables: what `company.yml` says before the project's own defaults."""
+    company = {"reporting_time_zone": load_company(settings).reporting_time_zone}
+    return ["--vars", json.dumps({**company, **(variables or {})}, sort_keys=True)]
 
 
 def _invoke(
