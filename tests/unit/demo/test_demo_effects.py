@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
@@ -118,7 +119,7 @@ def test_poor_experiences_raise_churn_and_the_third_does_most(
     ratios = [1.0, planted["first"], planted["second"], planted["third"]]
     for poor, ratio in enumerate(ratios):
         assert_within_error(*found[poor], plans.MONTHLY_CHURN * ratio)
-    steps = [later - earlier for earlier, later in zip(ratios, ratios[1:], strict=False)]
+    steps = [later - earlier for earlier, later in pairwise(ratios)]
     assert min(steps) > 0
     assert max(steps) == steps[2]
 
