@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import pytest
 from built_company import Built
 from landing_rows import land_users, next_night, support_user
 
@@ -92,3 +94,33 @@ def test_a_column_that_nobody_announced_is_recorded_and_the_night_goes_on(
     ).fetchall()
     connection.close()
     assert changes == [("shoe_size", "added")]
+
+
+@pytest.mark.slow
+def test_a_source_whose_drift_policy_is_stop_stays_at_its_last_good_data(
+    built: Built,
+    built_home: Settings,
+    project_copy: Callable[[Settings], Settings],
+    tmp_path: Path,
+) -> None:
+    settings = project_copy(built_home)
+    contract = settings.contracts / "sources" / "zendesk.users.odcs.yaml"
+    text = contract.read_text(encoding="utf-8")
+    stopped = text.replace(
+        "property: driftPolicy\n    value: evolve", "property: driftPolicy\n    value: stop"
+    )
+    assert stopped != text
+    contract.write_text(stopped, encoding="utf-8")
+    drifted = land_users(
+        settings, tmp_path, [support_user(950_000, shoe_size=44)], next_night(built)
+    )
+    as_before = land_users(settings, tmp_path, [support_user(950_001)], next_night(built, later=1))
+    report = run_nights(settings)
+    assert report.load is not None
+    assert report.load.held_sources == ["zendesk"]
+    assert published_users(settings) & {"950000", "950001"} == {"950001"}
+    row = inputs_of(settings, drifted)
+    assert row is not None
+    assert row[:4] == ("held", 1, 0, 1)
+    assert "shoe_size added" in str(row[4])
+    assert inputs_of(settings, as_before) == ("loaded", 1, 1, 0, None)
