@@ -5,12 +5,14 @@ Only what has been delivered by the last night is true here; the pipeline never 
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
 
 from orchestration.demo import names, plans
+from orchestration.demo.parameters import DemoParameters, Mess
 from orchestration.demo.world import DAY
 
 _DELIVERED = """
@@ -177,10 +179,27 @@ from broken where night <= date '{last}' order by all
 """
 
 
+def _mess_rows(mess: Mess) -> str:
+    """The planted rates and nights as SQL."""
+    rows = ", ".join(f"('{kind}', {value}::double)" for kind, value in asdict(mess).items())
+    return f"select * from (values {rows}) as t(kind, rate) order by kind"
+
+
 def write_truth(
-    world: duckdb.DuckDBPyConnection, folder: Path, first_night: date, last_night: date
+    world: duckdb.DuckDBPyConnection,
+    folder: Path,
+    parameters: DemoParameters,
+    first_night: date,
+    last_night: date,
 ) -> dict[str, int]:
     """Write `truth/<table>.parquet` as of the last night.
+
+    Args:
+        world: The simulated world.
+        folder: The home's truth folder.
+        parameters: What the company was made from.
+        first_night: The night that delivered the history.
+        last_night: The last night delivered; what came later is not true yet.
 
     Returns:
         Row counts by table.
@@ -221,6 +240,7 @@ def write_truth(
         "moods": _MOODS,
         "reasons": _REASONS,
         "poor_experiences": _POOR_EXPERIENCES,
+        "mess": _mess_rows(parameters.mess),
         "broken": _BROKEN.format(**values),
     }
     counts: dict[str, int] = {}

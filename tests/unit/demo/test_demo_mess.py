@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,23 @@ from orchestration.demo.company import build_company
 from orchestration.demo.parameters import Mess
 from orchestration.errors import EXIT_USAGE, JourneylineError
 from orchestration.settings import Settings
+
+# What the company promises to be by default, at least.
+DEFAULTS = {
+    "several_emails": 0.15,
+    "typos": 0.05,
+    "nicknames": 0.05,
+    "shared_devices": 0.06,
+    "households": 0.08,
+    "shared_inboxes": 0.01,
+    "recycled_phones": 0.01,
+    "role_mailboxes": 0.02,
+    "vendor_duplicates": 0.03,
+    "late_rows": 0.03,
+    "clock_skew": 0.03,
+    "broken_rows": 0.003,
+    "anonymous_events": 0.5,
+}
 
 
 @pytest.mark.parametrize(
@@ -268,3 +286,11 @@ def test_each_kind_of_mess_has_a_stream_of_its_own(tmp_path: Path) -> None:
             if usual.get(path) != other.get(path)
         }
         assert changed == reached, kind
+
+
+def test_the_truth_records_the_rate_of_each_kind(truth: duckdb.DuckDBPyConnection) -> None:
+    assert dict(truth.execute("select kind, rate from mess").fetchall()) == asdict(Mess())
+    assert all(
+        share(truth, f"select rate from mess where kind = '{kind}'") >= least
+        for kind, least in DEFAULTS.items()
+    )
