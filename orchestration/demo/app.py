@@ -5,8 +5,17 @@ from __future__ import annotations
 import duckdb
 
 from orchestration.demo.parameters import DemoParameters
-from orchestration.demo.plans import BUG_FROM_MONTH, BUG_VERSION, BUG_WEEKS
+from orchestration.demo.plans import (
+    BUG_FROM_MONTH,
+    BUG_VERSION,
+    BUG_WEEKS,
+    INITIATIVES_FROM_MONTH,
+    POOR_EXPERIENCE_CODE,
+)
 from orchestration.demo.world import DAY
+
+# Pages seen before login in a session, but for the first.
+_PAGES_A_SESSION = 3.0
 
 # What has a planned time: one row per call, with the properties as JSON text.
 _PLANNED = """
@@ -22,6 +31,10 @@ with steps as (
     where company_no is not null
     union all select idx, 'alias', null, signup_ms + 2000, true, '{{}}' from app_user
     where r('alias', idx) < 0.1
+    union all select idx, 'track', 'Feature Failed', [poor_1_ms, poor_2_ms, poor_3_ms][n], true,
+        to_json({{'feature_id': 'reports', 'error_code': '{poor_code}'}})::varchar
+    from app_user, unnest([1, 2, 3]) as t(n)
+    where [poor_1_ms, poor_2_ms, poor_3_ms][n] < coalesce(cancel_ms, 9000000000000)
     union all select idx, 'track', 'Trial Started', trial_ms, true,
         to_json({{'plan': plan, 'trial_days': 30}})::varchar from app_user
     where trial_ms is not null
@@ -31,12 +44,14 @@ with steps as (
                 case when has_colours then 'colours' else 'control' end][n]}})::varchar
     from app_user, unnest([1, 2, 3]) as t(n)
     where trial_ms is not null
-        and (n = 1 or trial_ms >= (select from_ms from month where m = 9))
+        and (n = 1 or trial_ms >= (select from_ms from month where m = {initiatives_from}))
     union all select idx, 'track', 'Push Sent', trial_ms + n * 3 * {day} + 7200000, true,
-        to_json({{'message_id': 'push-' || idx || '-' || n, 'campaign_id': 'push_tips'}})::varchar
+        to_json({{'message_id': 'push-' || left(uid('push', idx), 8) || '-' || n,
+            'campaign_id': 'push_tips'}})::varchar
     from app_user, unnest([1, 2, 3]) as t(n) where trial_ms is not null and arm in ('push', 'both')
     union all select idx, 'track', 'Push Opened', trial_ms + n * 3 * {day} + 9200000, true,
-        to_json({{'message_id': 'push-' || idx || '-' || n, 'campaign_id': 'push_tips'}})::varchar
+        to_json({{'message_id': 'push-' || left(uid('push', idx), 8) || '-' || n,
+            'campaign_id': 'push_tips'}})::varchar
     from app_user, unnest([1, 2, 3]) as t(n)
     where trial_ms is not null and arm in ('push', 'both') and r('push open', idx * 4 + n) < 0.35
     union all select idx, 'track', 'Checkout Started', checkout_ms, true,
@@ -80,6 +95,13 @@ with steps as (
 select steps.*, 'plan|' || idx || '|' || at_ms || '|' || type || coalesce(event, '') as k,
     1 as device_number
 from steps where at_ms >= {from_ms} and at_ms < {to_ms}
+union all
+select idx, 'identify', null, shared_ms, true, '{{}}', 'shared|' || idx, 3
+from (
+    select idx, signup_ms + 3600000 + whole_seconds(r('shared login', idx) * 2 * {day}) as shared_ms
+    from app_user where shares_device
+)
+where shared_ms >= {from_ms} and shared_ms < {to_ms}
 """
 
 # Sessions: steady use over the month, more of it in the first weeks of a trial.
@@ -126,7 +148,7 @@ select
         else 1
     end as device_number,
     start_ms >= signup_ms + 5000 as can_log_in,
-    (1 + floor(-ln(1 - r('pages', s)) * 2.6))::integer as page_count,
+    (1 + floor(-ln(1 - r('pages', s)) * {pages}))::integer as page_count,
     (1 + floor(-ln(1 - r('uses', s)) * 2.3))::integer as use_count
 from starts join app_user using (idx)
 where start_ms >= {from_ms} and start_ms < {to_ms}
@@ -161,14 +183,17 @@ select
         when u < 0.90 then to_json({{
             'query': choose(['invoice', 'export', 'invite user', 'limit', 'cancel'], v),
             'answered': v < 0.7}})::varchar
-        when u < 0.96 then to_json({{'used': (v * 1000)::integer, 'limit': 1000}})::varchar
+        when u < 0.96 then to_json({{'used': floor(v * 1.1 * plan_limit)::integer,
+            'limit': plan_limit}})::varchar
         when u < 0.98 then to_json({{'referral_code': 'REF' || idx % 97}})::varchar
         else '{{}}' end as properties,
     k,
     device_number
 from (
     select
-        session.*, is_poor, device_type, j, s || '|' || j as k,
+        session.*, is_poor, device_type,
+        case plan when 'starter' then 500 when 'team' then 2000 else 10000 end as plan_limit,
+        j, s || '|' || j as k,
         case when device_number = 3 then 0 else page_count end as login_at,
         start_ms + j * 41000 + floor(r('pace', s || '|' || j) * 30000)::bigint as at_ms,
         r('use', s || '|' || j) as u, r('what', s || '|' || j) as v
@@ -186,7 +211,7 @@ select
 from (
     select from_ms, to_ms - 600000 as to_ms, j, m || '|v|' || i as v, m || '|v|' || i || '|' || j
         as k
-    from month, unnest(range(n)) as t(i), unnest(range(3)) as u(j)
+    from month, unnest(range((n * {visitors_a_person})::bigint)) as t(i), unnest(range(3)) as u(j)
     where m between {first_month} and {last_month}
         and j <= 3 * r('visit length', m || '|v|' || i)
 )
@@ -265,7 +290,8 @@ select 'segment', 'events', k, app_call.idx, at_ms, night,
         'anonymousId': anonymous_id,
         'userId': app_call.user_id,
         'previousId': case when app_call.type = 'alias' then anonymous_id end,
-        'groupId': case when app_call.type = 'group' then record.company_id end,
+        'groupId': case when app_call.type = 'group' then 'grp_'
+            || lpad(to_hex(scramble(company.company_no, 1597334677, 23)), 8, '0') end,
         'originalTimestamp': iso(at_ms + skew_ms),
         'sentAt': iso(at_ms + skew_ms + delay_ms),
         'receivedAt': iso(at_ms + delay_ms),
@@ -322,12 +348,20 @@ def simulate_app(
         "select min(from_ms), max(to_ms) from month where m between ? and ?", list(months)
     ).fetchone()
     assert span is not None
-    values = {
+    values: dict[str, object] = {
         "first_month": months[0],
         "last_month": months[1],
         "from_ms": span[0],
         "to_ms": span[1],
         "day": DAY,
+    }
+    # As many calls before login as the rate says, at the pace of those after it.
+    anonymous = parameters.mess.anonymous_events / (1 - parameters.mess.anonymous_events)
+    values |= {
+        "pages": _PAGES_A_SESSION * anonymous,
+        "visitors_a_person": anonymous,
+        "initiatives_from": INITIATIVES_FROM_MONTH,
+        "poor_code": POOR_EXPERIENCE_CODE,
     }
     bug_from = f"(select from_ms from month where m = {BUG_FROM_MONTH})"
     world.execute(_SESSIONS.format(**values))

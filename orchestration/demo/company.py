@@ -165,7 +165,7 @@ def _extend(
             if delivered >= 0:
                 _recall_broken(world, settings, wanted[0])
             progress("truth")
-            truth_rows = write_truth(world, settings.truth, first_night, last_night)
+            truth_rows = write_truth(world, settings.truth, parameters, first_night, last_night)
             world.close()
         finally:
             shutil.rmtree(scratch, ignore_errors=True)

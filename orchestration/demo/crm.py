@@ -6,7 +6,19 @@ import duckdb
 
 from orchestration.demo.world import DAY
 
-# Versions: as created, as a customer, and (vendor merges) survivor and archived loser.
+# The vendor finds some companies twice and merges them: contacts point at the copy until then.
+_TWINS = """
+create table company_twin as
+select
+    company_no, company_id,
+    (5000000 + scramble(company_no + 500000000, 48271, 5) % 90000000 * 10
+        + company_no % 10)::varchar as twin_id,
+    created_ms + {day} as found_ms, created_ms + 60 * {day} as united_ms
+from company where r('company twin', company_no) < 0.03
+"""
+
+# Versions: as created, as a customer, and (vendor merges) survivor and archived loser; a few
+# contacts are deleted.
 _CONTACTS = """
 insert into out_row
 with merges as (
@@ -27,6 +39,10 @@ versions as (
     union all
     select record.*, merged_ms, 'lead', null, merged_ms
     from record join merges using (idx) where slot_kind = 'duplicate'
+    union all
+    select record.*, created_ms + 90 * {day}, 'lead', null, created_ms + 90 * {day}
+    from record anti join merges using (idx)
+    where slot_kind = 'contact' and paid_ms is null and r('deleted', idx) < 0.015
 ),
 carried as (
     select * replace (
@@ -51,7 +67,8 @@ select 'hubspot', 'contacts', record_id || '|' || updated_ms, idx, updated_ms,
             'mobilephone': case when r('mobile', idx) < 0.15 then phone end,
             'lifecyclestage': stage,
             'hubspot_owner_id': owner_id,
-            'associatedcompanyid': company_id,
+            'associatedcompanyid': if(updated_ms < united_ms and r('to twin', idx) < 0.5,
+                twin_id, carried.company_id),
             'hs_merged_object_ids': merged,
             'app_user_id': case when stage = 'customer' then app_user_id end
         }},
@@ -60,16 +77,29 @@ select 'hubspot', 'contacts', record_id || '|' || updated_ms, idx, updated_ms,
     }})::varchar
 from carried
 left join (select company_no, industry from company) using (company_no)
+left join (select company_no, twin_id, united_ms from company_twin) using (company_no)
 join (select staff_no, owner_id from staff) as owner on owner.staff_no = idx % 6
 """
 
 _COMPANIES = """
 insert into out_row
-select 'hubspot', 'companies', company_id, null, created_ms,
-    night_of(created_ms, 'company' || company_id),
-    concat_ws(',', company_id, csv_cell(name), domain, industry, country, employee_count,
-        csv_cell(city), isos(created_ms), isos(created_ms), 'false', '')
-from company join place_row using (place)
+with versions as (
+    select company_no, company_id, null as name_as_typed, created_ms, created_ms as updated_ms,
+        false as is_archived, '' as merged from company
+    union all
+    select company_no, twin_id, 'Inc.', found_ms, found_ms, false, '' from company_twin
+    union all
+    select company_no, twin_id, 'Inc.', found_ms, united_ms, true, '' from company_twin
+    union all
+    select company_no, company_id, null, found_ms - {day}, united_ms, false, twin_id
+    from company_twin
+)
+select 'hubspot', 'companies', versions.company_id || '|' || updated_ms, null, updated_ms,
+    night_of(updated_ms, 'company' || versions.company_id || updated_ms),
+    concat_ws(',', versions.company_id, csv_cell(concat_ws(' ', name, name_as_typed)), domain,
+        industry, country, employee_count, csv_cell(city), isos(versions.created_ms),
+        isos(updated_ms), is_archived, merged)
+from versions join company using (company_no) join place_row using (place)
 """
 
 _OWNERS = """
@@ -191,6 +221,15 @@ from out_row where source = 'hubspot' and entity in ('calls', 'meetings')
 
 def simulate_crm(world: duckdb.DuckDBPyConnection) -> None:
     """Add HubSpot's rows to out_row and its calls and meetings to the truth."""
-    for statement in (_CONTACTS, _COMPANIES, _OWNERS, _DEALS, _DEAL_LINES, _TALKS, _TALK_LINES):
+    for statement in (
+        _TWINS,
+        _CONTACTS,
+        _COMPANIES,
+        _OWNERS,
+        _DEALS,
+        _DEAL_LINES,
+        _TALKS,
+        _TALK_LINES,
+    ):
         world.execute(statement.format(day=DAY))
     world.execute(_TALK_TRUTH)

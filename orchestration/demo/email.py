@@ -13,8 +13,11 @@ create table campaign as
 select
     'cmp' || lpad((m * 2 + i)::varchar, 4, '0') as campaign_id, m * 2 + i as campaign_no, m, i,
     from_ms + (5 + i * 14) * {day} + 36000000 as sent_ms,
-    m % 6 = 3 and i = 1 as is_strong
+    m % 6 = 3 and i = 1 as is_strong, false as is_series
 from month, unnest([0, 1]) as t(i)
+union all
+-- the experiment's e-mail: a series to everyone in its two arms
+select 'cmp9001', 9001, 0, 0, from_ms + {day}, false, true from month where m = 0
 """
 
 # A member leaves with one of the campaigns; the drift night always has changed members.
@@ -58,18 +61,20 @@ insert into out_row
 select 'mailchimp', 'campaigns', campaign_id, null, sent_ms,
     night_of(sent_ms + 3600000, campaign_id),
     to_json({{
-        'id': campaign_id, 'type': 'regular', 'status': 'sent',
+        'id': campaign_id, 'type': if(is_series, 'automation', 'regular'), 'status': 'sent',
         'settings': {{
-            'title': if(is_strong, 'Finish your setup ', 'Newsletter ') || campaign_no,
-            'subject_line': if(is_strong, 'Three steps to your first report', 'What is new'),
+            'title': case when is_series then 'Trial tips' when is_strong
+                then 'Finish your setup ' || campaign_no else 'Newsletter ' || campaign_no end,
+            'subject_line': case when is_series then 'A tip for your trial' when is_strong
+                then 'Three steps to your first report' else 'What is new' end,
             'template_id': 'content-' || campaign_no % 12
         }},
         'recipients': {{'list_id': 'lst7f21c0',
-            'segment_text': if(is_strong, 'Trial users', 'All subscribers')}},
+            'segment_text': if(is_strong or is_series, 'Trial users', 'All subscribers')}},
         'budget': {{'amount': ((2 + floor(r('spend', campaign_no) * 8)) * 50)::bigint::varchar,
             'currency': if(campaign_no % 3 = 0, 'EUR', 'USD')}},
-        'emails_sent': (select count(*) from member where created_ms < sent_ms
-            and coalesce(left_ms, 9000000000000) > sent_ms),
+        'emails_sent': if(is_series, 0, (select count(*) from member where created_ms < sent_ms
+            and coalesce(left_ms, 9000000000000) > sent_ms)),
         'create_time': isos(sent_ms - 2 * {day}), 'send_time': isos(sent_ms),
         'update_time': isos(sent_ms + 3600000)
     }})::varchar
@@ -85,8 +90,20 @@ with sent as (
         sent_ms + whole_seconds(r('send', campaign_no || '|' || record_id) * 1200000) as at_ms,
         r('opens', campaign_no || '|' || record_id) as opens,
         r('clicks', campaign_no || '|' || record_id) as clicks
-    from member join campaign on sent_ms > created_ms
+    from member join campaign on not is_series and sent_ms > created_ms
         and sent_ms < coalesce(left_ms, 9000000000000)
+    union all
+    select
+        member.idx, record_id, email, campaign_id, false, left_ms, bounces, at_ms, k, at_ms,
+        r('opens', k), r('clicks', k)
+    from (
+        select member.*, n, trial_ms + n * 4 * {day} - 3600000 as at_ms,
+            'tip|' || n || '|' || record_id as k
+        from member join app_user using (idx), unnest([1, 2, 3]) as t(n)
+        where trial_ms is not null and arm in ('email', 'both')
+    ) as member
+    join campaign on is_series
+    where at_ms > created_ms and at_ms < coalesce(left_ms, 9000000000000)
 ),
 opened as (
     select *, at_ms + 60000 + whole_seconds(power(r('open at', k), 3) * 3 * {day}) as open_ms

@@ -24,7 +24,8 @@ class Mess:
     Persons: several_emails, shared_devices, households, shared_inboxes, recycled_phones,
     fuzzy_only. Records: typos, nicknames; vendor_duplicates counts contacts.
     Companies: role_mailboxes.
-    Rows: late_rows, clock_skew, broken_rows, duplicate_rows, unordered_rows.
+    Rows: late_rows, clock_skew, broken_rows, duplicate_rows, unordered_rows;
+    anonymous_events is the share of the app's events that carry no user id.
     """
 
     several_emails: float = 0.16
@@ -32,16 +33,17 @@ class Mess:
     nicknames: float = 0.055
     shared_devices: float = 0.065
     households: float = 0.085
-    shared_inboxes: float = 0.012
-    recycled_phones: float = 0.012
-    role_mailboxes: float = 0.025
+    shared_inboxes: float = 0.014
+    recycled_phones: float = 0.018
+    role_mailboxes: float = 0.035
     vendor_duplicates: float = 0.033
-    fuzzy_only: float = 0.125
+    fuzzy_only: float = 0.13
     late_rows: float = 0.032
     clock_skew: float = 0.032
     broken_rows: float = 0.0035
     duplicate_rows: float = 0.005
     unordered_rows: float = 0.1
+    anonymous_events: float = 0.5
     drift_night: int = 10
     missing_night: int = 17
 
@@ -64,9 +66,12 @@ class Mess:
                 raise _mess_error(path, f"{name!r} is not one of {', '.join(known)}")
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise _mess_error(path, f"{name} is not a number")
-            if not name.endswith("_night") and not 0 <= value <= 0.5:
+            if name.endswith("_night"):
+                if not isinstance(value, int) or value < 1:
+                    raise _mess_error(path, f"{name} is not a night: a whole number from 1")
+            elif not 0 <= value <= 0.5:
                 raise _mess_error(path, f"{name} is not between 0 and 0.5")
-        return replace(cls(), **loaded)
+        return replace(cls(), **{str(name): value for name, value in loaded.items()})
 
 
 def _mess_error(path: Path, reason: str) -> JourneylineError:

@@ -59,12 +59,14 @@ traits as (
     select
         idx, m, arrived_ms,
         idx // 2 as home,
-        r('household', idx // 2) < {households} as in_household,
+        pick('household', idx // 2, {households}) as in_household,
         pick('shared device', (idx + 1) // 2, {shared_devices}) and idx > 0 as shares_device,
         pick('shared inbox', (idx + 1) // 2, {shared_inboxes}) and idx > 0 as shares_inbox,
         pick('several', idx, {several_emails}) as has_several_emails,
-        pick('fuzzy', idx, {fuzzy_only}) as is_fuzzy,
-        pick('recycled', idx, {recycled_phones}) and idx > 60 as has_recycled_phone,
+        pick('fuzzy', idx, {fuzzy_only})
+            and not (pick('shared inbox', (idx + 1) // 2, {shared_inboxes}) and idx > 0)
+            as is_fuzzy,
+        pick('recycled', idx, {recycled_phones}) and m >= 3 as has_recycled_phone,
         case when r('employed', idx) < 0.6 then floor(r('employer', idx) * companies)::bigint
         end as company_no,
         choose({personas}, r('persona', idx)) as persona,
@@ -81,6 +83,8 @@ with_home as (
 placed as (
     select
         with_home.*,
+        200000000 + scramble(case when in_household then home * 2 else idx end, 69621, 11)
+            % 700000000 as own_number,
         choose({head}, r('head', home_key)) || choose({tail}, r('tail', home_key)) as last_name,
         coalesce(
             case when not in_household then company.place end,
@@ -90,18 +94,31 @@ placed as (
         company.has_role_mailbox, company.company_id, company.domain as company_domain
     from with_home left join company using (company_no)
 ),
+-- a number passes on, months later, from a person who arrived three months earlier
+recycled as (
+    select heir.idx, place_row.dial || giver.own_number::varchar as phone
+    from (
+        select
+            placed.idx,
+            month.first_idx + floor(r('recycled of', placed.idx) * month.n)::bigint as giver_idx
+        from placed join month on month.m = placed.m - 3
+        where has_recycled_phone
+    ) as heir
+    join placed as giver on giver.idx = heir.giver_idx
+    join place_row on place_row.place = giver.place
+),
 addressed as (
     select
         placed.*,
         place_row.country, place_row.city, place_row.postal_code,
-        place_row.dial || (200000000 + scramble(
-            case
-                when has_recycled_phone then idx - 20 - floor(r('recycled of', idx) * 40)::bigint
-                when in_household then home * 2 else idx
-            end, 69621, 11) % 700000000)::varchar as phone,
+        case
+            when has_recycled_phone then recycled.phone
+            else place_row.dial || own_number::varchar
+        end as phone,
         lower(first_name || '.' || last_name) as local_part,
         coalesce(work_domain, choose({providers}, r('provider', idx))) as mail_domain
     from placed join place_row on place_row.place = placed.place
+    left join recycled using (idx)
 ),
 mailed as (
     select
@@ -111,7 +128,9 @@ mailed as (
     from addressed
 )
 select
-    * exclude (mail_rank, second_rank, local_part, mail_domain, work_domain, home, home_key),
+    * exclude (
+        mail_rank, second_rank, local_part, mail_domain, home, home_key, own_number
+    ),
     'person-' || lpad(idx::varchar, 7, '0') as person_id,
     local_part || case when mail_rank > 1 then mail_rank::varchar else '' end || '@' || mail_domain
         as email,
@@ -127,9 +146,9 @@ create table presence as
 with base as (
     select
         idx, is_fuzzy or has_several_emails as needs_two,
-        r('has user', idx) < 0.60 as has_user,
+        r('has user', idx) < 0.60 or shares_device as has_user,
         r('has member', idx) < 0.60 as member,
-        r('has zendesk', idx) < 0.30 as has_zendesk,
+        r('has zendesk', idx) < 0.30 or shares_inbox as has_zendesk,
         r('has survey', idx) < 0.20 as has_survey,
         r('has contact', idx) < 0.70 as contact
     from person

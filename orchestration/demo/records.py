@@ -93,10 +93,9 @@ select
     case
         when role then 'info@' || company_domain
         when shared then shared_email
-        when fuzzy and r('fuzzy mail', slot) < 0.5 then
-            left(email, 2) || substr(email, 4, 1) || substr(email, 3, 1) || substr(email, 5)
+        when fuzzy and work_domain is null and r('fuzzy mail', slot) < 0.6 then mistyped(email)
         when fuzzy then lower(left(first_name, 1) || '.' || last_name) || '.' || place || idx % 7
-            || '@' || company_or_home
+            || '@{provider}'
         when slot_kind = 'duplicate' then
             case when r('duplicate mail', slot) < 0.5 then second_email end
         when second then second_email
@@ -114,14 +113,13 @@ select
         else first_name
     end as first_name,
     case
-        when typo then
-            left(last_name, 2) || substr(last_name, 4, 1) || substr(last_name, 3, 1)
-            || substr(last_name, 5)
+        when typo then mistyped(last_name)
         else last_name
     end as last_name,
     case
         when fuzzy or shared then null
-        when slot_kind = 'duplicate' or r('phone', slot) < {phone_rates} then phone
+        when slot_kind = 'duplicate' or has_recycled_phone or r('phone', slot) < {phone_rates}
+            then phone
     end as phone,
     list_filter([
         case when fuzzy then 'fuzzy_only' end, case when second then 'several_emails' end,
@@ -129,7 +127,7 @@ select
         case when typo then 'typo' end, case when nick then 'nickname' end,
         case when slot_kind = 'duplicate' then 'vendor_duplicate' end,
         case when in_household then 'household' end,
-        case when has_recycled_phone then 'recycled_phone' end,
+        case when has_recycled_phone and not fuzzy and not shared then 'recycled_phone' end,
         case when shares_device and slot_kind = 'user' then 'shared_device' end
     ], lambda x: x is not null) as difficulties,
     case when slot_kind = 'support' and not fuzzy and r('external', idx) < 0.35
@@ -137,7 +135,7 @@ select
     case when slot_kind = 'contact' and not fuzzy and paid_ms is not null
         and r('synced', idx) < 0.2 then user_id end as app_user_id,
     country, city, postal_code, birth_date, company_id, company_no, paid_ms, persona
-from (select *, coalesce(company_domain, '{provider}') as company_or_home from marked)
+from marked
 """
 
 

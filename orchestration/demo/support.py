@@ -39,16 +39,26 @@ from (select i, (select from_ms from month where m = 0) as at_ms from unnest([1,
 # Tickets of a poor experience come more often, in a worse mood, and end in worse ratings.
 _TICKETS = """
 create table ticket as
-with numbered as (
+with requesters as (
     select
-        idx, record_id as requester_id, n, idx * 8 + n as k,
-        coalesce(is_poor, false) as is_poor, cancel_ms, cancel_reason,
-        created_ms + 60000 + whole_seconds(power(r('ticket at', idx * 8 + n), 1.3) * 400 * {day})
-            as opened_ms
-    from record left join (select idx, is_poor, cancel_ms, cancel_reason from app_user) using (idx),
-        unnest(range(8)) as t(n)
+        idx, record_id as requester_id, created_ms, coalesce(is_poor, false) as is_poor, cancel_ms,
+        cancel_reason
+    from record left join (select idx, is_poor, cancel_ms, cancel_reason from app_user) using (idx)
     where slot_kind = 'support'
-        and r('tickets', idx * 8 + n) < case when coalesce(is_poor, false) then 0.55 else 0.28 end
+),
+numbered as (
+    select
+        requesters.*, n, idx * 16 + n as k, null as stated_reason,
+        created_ms + 60000 + whole_seconds(power(r('ticket at', idx * 16 + n), 1.3) * 400 * {day})
+            as opened_ms
+    from requesters, unnest(range(8)) as t(n)
+    where r('tickets', idx * 16 + n) < case when is_poor then 0.55 else 0.28 end
+    union all
+    -- half of those who leave write to support first, and say why
+    select requesters.*, 8, idx * 16 + 8, cancel_reason,
+        greatest(created_ms + 60000, cancel_ms - whole_seconds((1 + r('notice', idx)) * 2 * {day}))
+    from requesters
+    where cancel_ms > created_ms + {day} and r('gives notice', idx) < 0.5
 ),
 felt as (
     select
@@ -74,7 +84,7 @@ select
     end as score,
     r('rated', k) < 0.55 as is_rated,
     (5 + floor(-ln(1 - r('minutes', k)) * if(is_poor, 40, 18)))::integer as handling_minutes,
-    case when mood = 'angry' and r('refund', k) < 0.3 then 19.00 end as refund_amount
+    case when mood = 'angry' and r('refund', k) < 0.5 then 19.00 end as refund_amount
 from felt
 """
 
@@ -95,8 +105,9 @@ select 'zendesk', 'tickets', ticket_id::varchar || '|' || status, idx, updated_m
         'id': ticket_id, 'requester_id': requester_id::bigint, 'submitter_id': requester_id::bigint,
         'assignee_id': if(status = 'new', null, agent_id::bigint),
         'group_id': if(status = 'new' and is_handed_off, 360001, 360002),
-        'subject': choose(['Export fails', 'Question about billing', 'Cannot log in',
-            'How do I share a report'], r('subject', k)),
+        'subject': if(stated_reason is not null, 'Cancelling our subscription',
+            choose(['Export fails', 'Question about billing', 'Cannot log in',
+                'How do I share a report'], r('subject', k))),
         'status': status, 'priority': if(mood = 'angry', 'high', 'normal'),
         'via': {{'channel': channel}},
         'tags': if(is_handed_off, ['from_sales'], []),
@@ -105,8 +116,7 @@ select 'zendesk', 'tickets', ticket_id::varchar || '|' || status, idx, updated_m
             {{'id': 1001, 'value': if(status = 'new', null, handling_minutes::varchar)}},
             {{'id': 1002, 'value': if(status = 'new', null, refund_amount::varchar)}},
             {{'id': 1003, 'value': if(status = 'new' or refund_amount is null, null, 'USD')}},
-            {{'id': 1004, 'value': if(status = 'solved' and cancel_ms between opened_ms
-                and solved_ms, cancel_reason, null)}}
+            {{'id': 1004, 'value': if(status = 'solved', stated_reason, null)}}
         ],
         'created_at': isos(opened_ms), 'updated_at': isos(updated_ms)
     }})::varchar

@@ -5,12 +5,14 @@ Only what has been delivered by the last night is true here; the pipeline never 
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
 
 from orchestration.demo import names, plans
+from orchestration.demo.parameters import DemoParameters, Mess
 from orchestration.demo.world import DAY
 
 _DELIVERED = """
@@ -33,7 +35,7 @@ order by source, entity, record_id
 """
 
 _PERSONS = """
-select distinct person_id, person.persona, {goals}[person.persona] as goal, person.country,
+select distinct person_id, person.persona, [{goals}[person.persona]] as goals, person.country,
     in_household, person.shares_device, shares_inbox, has_several_emails, has_recycled_phone,
     person.idx in (select idx from delivered_record where list_contains(difficulties, 'fuzzy_only'))
         as has_fuzzy_record,
@@ -140,8 +142,22 @@ select * from (values
     ('onboarding_checklist', 'initiative', 'checklist', {working}, 'conversion'),
     ('new_colours', 'initiative', 'colours', {idle}, 'conversion'),
     ('finish_your_setup', 'campaign', 'sent', {campaign}, 'click given open'),
-    ('poor_experience', 'cause', 'poor', {poor}, 'ratio of monthly churn')
+    ('poor_experience', 'cause', 'first', {first}, 'ratio of monthly churn'),
+    ('poor_experience', 'cause', 'second', {second}, 'ratio of monthly churn'),
+    ('poor_experience', 'cause', 'third', {third}, 'ratio of monthly churn')
 ) as t(name, kind, arm, effect, outcome)
+"""
+
+_POOR_EXPERIENCES = """
+select person_id, number, event_id, to_ts(at_ms) as occurred_at
+from (
+    select idx, n as number, [poor_1_ms, poor_2_ms, poor_3_ms][n] as at_ms
+    from app_user, unnest([1, 2, 3]) as t(n)
+)
+join (select idx, at_ms, event_id from owned_event where name = 'Feature Failed')
+    using (idx, at_ms)
+join person using (idx)
+order by person_id, number
 """
 
 _MOODS = """
@@ -151,7 +167,7 @@ from owned_event join person using (idx) where mood is not null order by source,
 
 _REASONS = """
 select person_id, 'cancelled' as outcome, cancel_reason as reason,
-    is_poor as had_poor_experience, to_ts(cancel_ms) as occurred_at
+    coalesce(poor_1_ms < cancel_ms, false) as had_poor_experience, to_ts(cancel_ms) as occurred_at
 from app_user join person using (idx) join owned_event using (idx)
 where name = 'Subscription Cancelled'
 order by person_id
@@ -163,10 +179,27 @@ from broken where night <= date '{last}' order by all
 """
 
 
+def _mess_rows(mess: Mess) -> str:
+    """The planted rates and nights as SQL."""
+    rows = ", ".join(f"('{kind}', {value}::double)" for kind, value in asdict(mess).items())
+    return f"select * from (values {rows}) as t(kind, rate) order by kind"
+
+
 def write_truth(
-    world: duckdb.DuckDBPyConnection, folder: Path, first_night: date, last_night: date
+    world: duckdb.DuckDBPyConnection,
+    folder: Path,
+    parameters: DemoParameters,
+    first_night: date,
+    last_night: date,
 ) -> dict[str, int]:
     """Write `truth/<table>.parquet` as of the last night.
+
+    Args:
+        world: The simulated world.
+        folder: The home's truth folder.
+        parameters: What the company was made from.
+        first_night: The night that delivered the history.
+        last_night: The last night delivered; what came later is not true yet.
 
     Returns:
         Row counts by table.
@@ -200,10 +233,14 @@ def write_truth(
             working=plans.WORKING_INITIATIVE_EFFECT,
             idle=plans.IDLE_INITIATIVE_EFFECT,
             campaign=plans.CAMPAIGN_EFFECT,
-            poor=plans.POOR_EXPERIENCE_CHURN_RATIO,
+            **dict(
+                zip(("first", "second", "third"), plans.POOR_EXPERIENCE_CHURN_RATIOS, strict=True)
+            ),
         ),
         "moods": _MOODS,
         "reasons": _REASONS,
+        "poor_experiences": _POOR_EXPERIENCES,
+        "mess": _mess_rows(parameters.mess),
         "broken": _BROKEN.format(**values),
     }
     counts: dict[str, int] = {}

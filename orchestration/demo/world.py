@@ -56,6 +56,12 @@ create macro csv_cell(cell) as
             then '"' || replace(cell::varchar, '"', '""') || '"'
         else cell::varchar
     end;
+-- a word with two neighbouring letters swapped, or one lost where they are the same
+create macro mistyped(word) as
+    case
+        when substr(word, 3, 1) = substr(word, 4, 1) then left(word, 2) || substr(word, 4)
+        else left(word, 2) || substr(word, 4, 1) || substr(word, 3, 1) || substr(word, 5)
+    end;
 create macro choose(options, u) as options[1 + floor(u * len(options))::integer];
 """
 

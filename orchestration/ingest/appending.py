@@ -43,11 +43,23 @@ def describe_files(
         )
         select batch_files.*, counted.first_row, coalesce(counted.row_count, 0) as row_count,
             coalesce(counted.row_count > ? and counted.failure_count > ? * counted.row_count, false)
-                as is_held
+                as is_held,
+            if(is_held, 'rate_bound', null) as held_rule
         from batch_files left join counted on batch_files.file_path = counted.file_path
         """,
         [HELD_FROM_ROWS, contract.rate_bound],
     )
+
+
+def hold_deliveries(
+    connection: duckdb.DuckDBPyConnection, delivery_ids: Iterable[str], rule: str
+) -> None:
+    """Hold deliveries of the batch by a rule; none of their rows will be appended."""
+    for delivery_id in delivery_ids:
+        connection.execute(
+            "update batch_files set is_held = true, held_rule = ? where delivery_id = ?",
+            [rule, delivery_id],
+        )
 
 
 def find_duplicates(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
@@ -127,7 +139,7 @@ def append_quarantine(connection: duckdb.DuckDBPyConnection, contract: Contract)
             select file_path, rowid as row_id, rule, column_name, value, payload
             from batch inner join rules on batch.failure = rules.number
             union all
-            select batch.file_path, batch.rowid, 'rate_bound', null, null, held_rows.payload
+            select batch.file_path, batch.rowid, held_rule, null, null, held_rows.payload
             from batch
             inner join batch_files on batch.file_path = batch_files.file_path
             inner join held_rows on batch.file_path = held_rows.file_path

@@ -22,9 +22,10 @@ from orchestration.ingest.appending import (
     count_rows,
     describe_files,
     find_duplicates,
+    hold_deliveries,
 )
 from orchestration.ingest.contracts import Contract
-from orchestration.ingest.drift import record_drift
+from orchestration.ingest.drift import drifted_deliveries, record_drift
 from orchestration.ingest.guards import Refused, guard_delivery
 from orchestration.ingest.landing import Delivery
 from orchestration.ingest.records import rewrite_csv, rewrite_ndjson
@@ -128,10 +129,15 @@ def _load_ready(
     filled = [file for file in ready if file.record_count]
     _read_batch(connection, contract, filled)
     describe_files(connection, contract, [(f.path, f.delivery) for f in ready])
+    files = [(file.delivery, file.header) for file in ready]
+    drifted: dict[str, str] = {}
+    if contract.drift_policy == "stop":
+        drifted = drifted_deliveries(connection, contract, files)
+        hold_deliveries(connection, drifted, "drift")
     find_duplicates(connection, contract)
     append_rows(connection, contract, load_number)
     append_quarantine(connection, contract)
-    record_drift(connection, contract, [(file.delivery, file.header) for file in ready])
+    record_drift(connection, contract, files)
     counts = count_rows(connection, contract, load_number)
     for table in ("batch", "batch_files", "batch_duplicates"):
         connection.execute(f"drop table temp.{table}")
@@ -145,7 +151,7 @@ def _load_ready(
                 where=file.delivery.label,
                 next_step="This is a defect; nothing of this load was kept.",
             )
-        reason = "more rows broke the contract than its bound allows" if held else None
+        reason = _held_reason(drifted.get(file.delivery.delivery_id)) if held else None
         status = "held" if held else "loaded"
         landed = (file.record_count, accepted, quarantined, duplicates)
         rows.append(_ledger_row(file.delivery, status, reason, landed, load_number))
@@ -155,6 +161,12 @@ def _load_ready(
         if held:
             result.held.append(file.delivery.label)
     return rows
+
+
+def _held_reason(drift: str | None) -> str:
+    if drift is None:
+        return "more rows broke the contract than its bound allows"
+    return f"its columns differ from the contract, whose drift policy is stop: {drift}"
 
 
 def _read_batch(

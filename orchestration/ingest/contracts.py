@@ -21,7 +21,7 @@ from orchestration.settings import Settings
 ODCS_VERSION = "v3.2.0"
 TYPES = ("text", "bigint", "boolean", "date", "timestamp", "json")
 FORMATS = ("ndjson", "csv")
-DRIFT_POLICIES = ("evolve",)
+DRIFT_POLICIES = ("evolve", "stop")
 CLASSIFICATIONS = ("public", "internal", "confidential", "direct_identifier")
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DECIMAL = re.compile(r"decimal\(\d+, ?\d+\)")
@@ -74,7 +74,8 @@ class Contract:
         format: ndjson or csv.
         rate_bound: Share of quarantined rows above which a delivery is held.
         expects_final_newline: Whether a file without one is taken for cut off.
-        drift_policy: What happens when the delivered columns change.
+        drift_policy: What happens when the delivered columns change: `evolve` records it and goes
+            on, `stop` holds the delivery.
         freshness_days: Age the newest delivery may reach, in days.
         fingerprint: Hash of the contract's text.
     """

@@ -1,13 +1,14 @@
 """Drift: how the delivered columns differ from the contract, one row per change.
 
 A change is recorded at the delivery that shows it first: `added` for a key the contract does not
-know, `removed` for one that is in no row any more, `returned` when it is back.
+know, `removed` for one that is in no row any more, `returned` when it is back. Where the contract's
+policy is `stop`, a delivery whose columns differ from the contract is held.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 
 import duckdb
 
@@ -31,26 +32,66 @@ def record_drift(
         contract: The table's contract.
         files: Deliveries in their order, each with its CSV header (empty for NDJSON).
     """
-    known = known_keys(contract)
     state = _state(connection, contract)
-    counts = dict(connection.execute("select delivery_id, row_count from batch_files").fetchall())
-    shapes = _json_keys(connection, contract) if contract.format == "ndjson" else {}
     changes: list[list[object]] = []
-    for delivery, header in files:
-        rows = counts[delivery.delivery_id]
-        present = set(header) or shapes.get(delivery.delivery_id, set())
-        if not present:
-            continue
-        for key, change in _changes(known.keys() | state.keys() | present, present, known, state):
-            is_required = any(column.is_required for column in known.get(key, []))
-            bound = JUDGED_FROM_ROWS if is_required else OPTIONAL_JUDGED_FROM_ROWS
-            if change == "removed" and rows < bound and not header:
-                continue
+    for delivery, header, present, rows in _seen_keys(connection, contract, files):
+        for key, change in _judged(contract, present, rows, state, has_header=bool(header)):
             state[key] = change
             place = [contract.source, contract.entity, delivery.delivery_id]
             changes.append([*place, key, change, delivery.received_at])
     if changes:
         connection.executemany("insert into ingest.drift values (?, ?, ?, ?, ?, ?)", changes)
+
+
+def drifted_deliveries(
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    files: list[tuple[Delivery, tuple[str, ...]]],
+) -> dict[str, str]:
+    """The deliveries whose columns differ from the contract, whatever came before them.
+
+    Args:
+        connection: The warehouse; reads the temporary tables `batch` and `batch_files`.
+        contract: The table's contract.
+        files: Deliveries, each with its CSV header (empty for NDJSON).
+
+    Returns:
+        What differs, by delivery id.
+    """
+    found: dict[str, str] = {}
+    for delivery, header, present, rows in _seen_keys(connection, contract, files):
+        changes = _judged(contract, present, rows, {}, has_header=bool(header))
+        if changes:
+            found[delivery.delivery_id] = ", ".join(f"{key} {change}" for key, change in changes)
+    return found
+
+
+def _seen_keys(
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    files: list[tuple[Delivery, tuple[str, ...]]],
+) -> Iterator[tuple[Delivery, tuple[str, ...], set[str], int]]:
+    """Each delivery with its header, the keys that its rows show and their number."""
+    counts = dict(connection.execute("select delivery_id, row_count from batch_files").fetchall())
+    shapes = _json_keys(connection, contract) if contract.format == "ndjson" else {}
+    for delivery, header in files:
+        present = set(header) or shapes.get(delivery.delivery_id, set())
+        if present:
+            yield delivery, header, present, counts[delivery.delivery_id]
+
+
+def _judged(
+    contract: Contract, present: set[str], rows: int, state: dict[str, str], *, has_header: bool
+) -> list[tuple[str, str]]:
+    """The changes against contract and state; few rows do not tell that a key is gone."""
+    known = known_keys(contract)
+    found = []
+    for key, change in _changes(known.keys() | state.keys() | present, present, known, state):
+        is_required = any(column.is_required for column in known.get(key, []))
+        bound = JUDGED_FROM_ROWS if is_required else OPTIONAL_JUDGED_FROM_ROWS
+        if change != "removed" or rows >= bound or has_header:
+            found.append((key, change))
+    return found
 
 
 def _changes(

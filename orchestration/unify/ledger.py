@@ -156,6 +156,8 @@ def _write_tables(connection: duckdb.DuckDBPyConnection) -> None:
         """
         insert into identity.customer_changes
         select load_number, customer_id from changed_records
+        -- a record of somebody who turned out to be staff has no customer any more
+        where customer_id is not null
         union
         select load_number, previous_customer_id from changed_records
         where previous_customer_id is not null

@@ -53,6 +53,15 @@ def parquet_hashes(settings: Settings) -> dict[str, str]:
     }
 
 
+def ledger_hashes(settings: Settings) -> dict[str, str]:
+    """SHA-256 of every file of the id ledger."""
+    return {
+        str(path.relative_to(settings.home)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted((settings.home / "identity").rglob("*"))
+        if path.is_file()
+    }
+
+
 def current_release(settings: Settings) -> str | None:
     """The id of the release that readers see."""
     return settings.current.resolve().name if settings.current.exists() else None

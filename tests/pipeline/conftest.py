@@ -19,8 +19,12 @@ from orchestration.settings import REPO_ROOT, Settings
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The demo company, run from landing to its first release. Read only: copy it to change it."""
-    settings = Settings(home=tmp_path_factory.mktemp("built") / "home")
-    build_company(settings, customers=CUSTOMERS, nights=NIGHTS, seed=7)
+    folder = tmp_path_factory.mktemp("built")
+    settings = Settings(home=folder / "home")
+    # The default mess, but for its two bad nights, which these few nights would not reach.
+    mess = folder / "mess.yml"
+    mess.write_text("drift_night: 2\nmissing_night: 3\n", encoding="utf-8")
+    build_company(settings, customers=CUSTOMERS, nights=NIGHTS, seed=7, mess_file=mess)
     return Built(settings, run_nights(settings))
 
 

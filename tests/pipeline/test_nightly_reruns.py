@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 
 import pytest
-from built_company import Built, current_release, parquet_hashes
+from built_company import Built, current_release, ledger_hashes, parquet_hashes
 
 from orchestration.pipeline.night import run_nights
 from orchestration.pipeline.state import waiting_nights
@@ -36,6 +37,19 @@ def test_nights_one_by_one_publish_what_one_run_does(built: Built, landed_home: 
     for night in waiting_nights(landed_home):
         run_nights(landed_home, until=night)
     assert parquet_hashes(landed_home) == parquet_hashes(built.settings)
+    assert ledger_hashes(landed_home) == ledger_hashes(built.settings)
+
+
+@pytest.mark.slow
+def test_a_lost_ledger_is_folded_from_the_landings_to_the_same_bytes(
+    built: Built, built_home: Settings
+) -> None:
+    before = ledger_hashes(built_home)
+    assert before
+    shutil.rmtree(built_home.home / "identity")
+    run_nights(built_home, full_refresh=True)
+    assert ledger_hashes(built_home) == before
+    assert parquet_hashes(built_home) == parquet_hashes(built.settings)
 
 
 def test_a_rebuild_from_landings_publishes_the_same_bytes_and_no_new_release(

@@ -206,3 +206,22 @@ def test_a_change_of_rules_enters_the_ledger_at_an_instant_of_its_own(tmp_path: 
     assert _rows(settings, "select known_at from identity.history where change = 'merged'") == [
         (START + timedelta(hours=22),)
     ]
+
+
+def test_a_record_that_turns_out_to_be_staff_leaves_its_customer_and_no_change_without_one(
+    tmp_path: Path,
+) -> None:
+    """The change of a record without a customer stood in the list of changes without an id."""
+    settings = _settings(tmp_path)
+    later = START + timedelta(days=1)
+    _load(settings, [("s/e/a", START), ("s/e/b", START)], [], START)
+    update_ledger(settings)
+    gone = _ids(settings)["s/e/b"]
+    _load(settings, [("s/e/a", START), ("s/e/c", later)], [], later)
+    update_ledger(settings)
+    assert _ids(settings).keys() == {"s/e/a", "s/e/c"}
+    changes = "select customer_id from identity.customer_changes where load_number = 2"
+    assert {customer for (customer,) in _rows(settings, changes)} == {
+        gone,
+        _ids(settings)["s/e/c"],
+    }

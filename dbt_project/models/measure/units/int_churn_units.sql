@@ -10,8 +10,9 @@ subscriptions as (
     from {{ ref('int_subscriptions') }}
 ),
 
+-- Midnight ends the day before: a month that begins there has not been seen yet.
 last_days as (
-    select {{ reporting_date('as_of') }} as last_date
+    select {{ reporting_date(add_interval('as_of', -1, 'second')) }} as last_date
     from {{ ref('stg_pipeline__clock') }}
 ),
 

@@ -1,4 +1,4 @@
--- one row per ended trial_to_paid instance and KPI that counts it
+-- one row per trial_to_paid instance and KPI that counts it
 with
 
 journeys as (
@@ -9,6 +9,14 @@ journeys as (
         and outcome is not null
 ),
 
+limits as (
+    select journey, deadline_days from {{ ref('stg_config__journeys') }}
+),
+
+clock as (
+    select as_of from {{ ref('stg_pipeline__clock') }}
+),
+
 activations as (
     select journey_instance_id
     from {{ ref('fct_journey_stages') }}
@@ -17,29 +25,49 @@ activations as (
         and stage = 'activated'
 ),
 
--- People still on trial are neither won nor lost: they count from the day their trial ends.
+-- Whoever is fast ends first, so an instance counts when its time is over, however it ended:
+-- a month holds the slow beside the fast, and nobody who is still waiting.
+journeys_with_limit as (
+    select
+        journeys.journey_instance_id,
+        journeys.customer_id,
+        journeys.outcome,
+        {{ add_interval('journeys.started_at', 'limits.deadline_days', 'day') }} as limit_at,
+    from journeys
+    cross join limits
+    where limits.journey = 'trial_to_paid'
+),
+
+journeys_over as (
+    select journeys_with_limit.*
+    from journeys_with_limit
+    cross join clock
+    where journeys_with_limit.limit_at <= clock.as_of
+),
+
 conversions as (
     select
         'trial_conversion_share' as kpi,
-        journeys.customer_id,
-        cast(case when journeys.outcome = 'converted' then 1 else 0 end as integer) as points,
+        journeys_over.customer_id,
+        cast(case when journeys_over.outcome = 'converted' then 1 else 0 end as integer)
+            as points,
         cast(null as bigint) as measured_seconds,
-        {{ reporting_date('journeys.started_at') }} as counted_date,
-    from journeys
+        {{ reporting_date('journeys_over.limit_at') }} as counted_date,
+    from journeys_over
 ),
 
 activated as (
     select
         'activation_share' as kpi,
-        journeys.customer_id,
+        journeys_over.customer_id,
         cast(
             case when activations.journey_instance_id is not null then 1 else 0 end as integer
         ) as points,
         cast(null as bigint) as measured_seconds,
-        {{ reporting_date('journeys.started_at') }} as counted_date,
-    from journeys
+        {{ reporting_date('journeys_over.limit_at') }} as counted_date,
+    from journeys_over
     left join activations
-        on journeys.journey_instance_id = activations.journey_instance_id
+        on journeys_over.journey_instance_id = activations.journey_instance_id
 ),
 
 times_to_convert as (
