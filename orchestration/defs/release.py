@@ -81,17 +81,19 @@ def release_assets(
             except JourneylineError as refusal:
                 if refusal.exit_code == EXIT_REFUSED:
                     tag_run(context, {"refused_by_gate": "true"})
-                    yield _audited(_refusal(settings), products)
+                    yield _audited(_refusal(settings), products, seconds())
                 raise
             took = seconds()
         tag_run(context, {"release": report.release_id, "published": report.published})
-        yield _audited([asdict(result) for result in report.checks], products)
+        yield _audited([asdict(result) for result in report.checks], products, took)
         yield dg.MaterializeResult(asset_key=RELEASE, metadata=_metadata(settings, report, took))
 
     return publish_release
 
 
-def _audited(results: Sequence[Mapping[str, Any]], products: Sequence[str]) -> dg.MaterializeResult:
+def _audited(
+    results: Sequence[Mapping[str, Any]], products: Sequence[str], seconds: float
+) -> dg.MaterializeResult:
     failed = [str(result["name"]) for result in results if result["verdict"] == "failed"]
     warned = [str(result["name"]) for result in results if result["verdict"] == "warned"]
     return dg.MaterializeResult(
@@ -100,6 +102,7 @@ def _audited(results: Sequence[Mapping[str, Any]], products: Sequence[str]) -> d
             "dagster/row_count": len(results),
             "failed": ", ".join(failed) or "-",
             "warned": ", ".join(warned) or "-",
+            "seconds": seconds,
         },
         check_results=verdict_results(results, products),
     )

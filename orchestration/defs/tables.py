@@ -9,7 +9,6 @@ import dagster as dg
 from orchestration import warehouse
 from orchestration.settings import Settings
 
-
 _DELIVERED = """
     select
         source || '/' || entity as source_table,
