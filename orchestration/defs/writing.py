@@ -41,7 +41,7 @@ def step(
 
     def waits(line: str) -> None:
         context.log.warning(line)
-        tell(f"{line} …")
+        tell(line)
 
     with permanent_unless_transient(), writing(settings, on_wait=waits):
         steps.prepare(settings)

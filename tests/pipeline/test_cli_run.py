@@ -23,6 +23,9 @@ from orchestration.ingest.landing import land_file
 from orchestration.pipeline.state import waiting_nights
 from orchestration.settings import REPO_ROOT, Settings
 
+# A run that waits for nothing would wait for ever.
+pytestmark = pytest.mark.timeout(900)
+
 REPORTS = (
     ["status"],
     ["releases", "list"],
@@ -149,7 +152,7 @@ def test_a_gate_that_refuses_exits_3_and_the_ui_shows_why(
     assert outcome.run.is_failure
     failed = [check for check in outcome.checks.values() if not check.passed]
     assert [check.check_name for check in failed] == ["fct_kpi_values"]
-    (record,) = failed[0].metadata["examples"].value
+    (record,) = failed[0].metadata["examples"].records
     assert name in record.data["rule"]
     assert record.data["rows that break it"] > 0
     assert "value=" in record.data["such as"]

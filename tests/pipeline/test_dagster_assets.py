@@ -153,7 +153,7 @@ def test_a_failing_audit_shows_which_rule_failed_and_keeps_the_release(
     check = failed[f"{AUDIT}:fct_journeys"]
     assert check.blocking
     assert check.severity == dg.AssetCheckSeverity.ERROR
-    rules = {record.data["rule"]: record.data for record in check.metadata["examples"].value}
+    rules = {record.data["rule"]: record.data for record in check.metadata["examples"].records}
     assert check.metadata["failed"].value == ", ".join(rules)
     (rule,) = (rule for name, rule in rules.items() if "outcome" in name)
     assert rule["rows that break it"] == broken[0]

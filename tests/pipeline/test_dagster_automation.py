@@ -28,7 +28,9 @@ CONTACTS = "raw/hubspot__contacts"
 
 @pytest.fixture
 def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as local:
+    folder = tmp_path / "dagster"
+    folder.mkdir()
+    with dg.DagsterInstance.local_temp(str(folder)) as local:
         yield local
 
 
