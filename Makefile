@@ -31,7 +31,7 @@ lint: .stamp-dev ## ruff, ruff format, mypy, sqlfluff
 
 ui: .stamp-run ## Dagster's UI on http://127.0.0.1:3000
 	@$(BIN)/python -m orchestration.defs.launch
-	DAGSTER_HOME="$$JOURNEYLINE_HOME/dagster" $(BIN)/dagster dev -h 127.0.0.1 -p 3000
+	DAGSTER_HOME="$$JOURNEYLINE_HOME/dagster" $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
 
 bench: .stamp-run ## The smoke benchmark; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks.smoke

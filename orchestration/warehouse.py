@@ -56,7 +56,7 @@ def writer_lock(
                     next_step="Wait for it to end, or leave out --no-wait.",
                 ) from None
             if on_wait is not None:
-                on_wait(f"waiting for another run (process {holder}) to end")
+                on_wait(f"waiting for another run (process {holder}) to end …")
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)

@@ -30,12 +30,16 @@
             'create table if not exists pipeline.build_marks '
             ~ '(load_number integer, as_of timestamp)'
         ) -%}
+        {%- do run_query(
+            'create table if not exists pipeline.phase_marks '
+            ~ '(phase varchar, load_number integer)'
+        ) -%}
     {%- endif -%}
 {%- endmacro %}
 
 
 {#-
-    Moves the mark to the newest load when every model of the schemas unify and journey that
+    Moves the mark to the newest load that the id ledger has resolved when every model of the schemas unify and journey that
     follows the id ledger succeeded in this invocation; otherwise the next run takes the same
     customers again. A subset (one asset in the UI) never moves it.
 -#}
@@ -62,7 +66,14 @@
             select
                 cast(clocks.as_of as timestamp) as as_of,
                 cast(
-                    (select max(deliveries.load_number) from ingest.deliveries as deliveries)
+                    coalesce(
+                        (
+                            select max(phase_marks.load_number)
+                            from pipeline.phase_marks as phase_marks
+                            where phase_marks.phase = 'resolved'
+                        ),
+                        0
+                    )
                     as integer
                 ) as load_number,
             from pipeline.clock as clocks

@@ -1,18 +1,23 @@
 """Everything about time and automation: nights as partitions, the job, the schedule, the sensor."""
 
 import hashlib
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
 
 from orchestration.company import load_company
+from orchestration.defs.liveness import bury_dead_runs, is_writing
 from orchestration.pipeline import state
+from orchestration.pipeline.locking import writing
+from orchestration.pipeline.night import nothing_waits
 from orchestration.settings import Settings
 
-POOL = "warehouse"
 ONE_RUN = dg.BackfillPolicy.single_run()
 JOB = "nightly"
+# Tag of a run whose last night is not over: its as-of is the newest arrival that it takes.
+BETWEEN_NIGHTS = "journeyline/between_nights"
 _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"
 
@@ -23,9 +28,19 @@ def nights_of(settings: Settings) -> dg.DailyPartitionsDefinition:
     return dg.DailyPartitionsDefinition(start_date=first_night.isoformat(), end_offset=1)
 
 
-def last_partition(context: dg.AssetExecutionContext) -> date:
-    """The last night of the run's partition range."""
-    return date.fromisoformat(context.partition_key_range.end)
+def last_night_to_take(context: dg.AssetExecutionContext, settings: Settings) -> date:
+    """The last night of the run's partitions, but none after the last delivery.
+
+    The UI offers the wall clock's night, which a demo company reaches years later, and as-of
+    never goes back.
+    """
+    chosen = date.fromisoformat(context.partition_key_range.end)
+    return min(chosen, state.newest_night(settings))
+
+
+def is_between_nights(context: dg.AssetExecutionContext) -> bool:
+    """Whether the run was asked for while its last night was going on."""
+    return context.run.tags.get(BETWEEN_NIGHTS) == "true"
 
 
 def range_tags(nights: dg.DailyPartitionsDefinition, first: date, last: date) -> dict[str, str]:
@@ -54,17 +69,31 @@ def nightly_schedule(
 ) -> dg.ScheduleDefinition:
     """02:00 UTC: run what waits; a demo company's next night is delivered first."""
 
-    @dg.schedule(name="nightly", cron_schedule="0 2 * * *", job_name=JOB, execution_timezone="UTC")
+    @dg.schedule(
+        name="nightly",
+        cron_schedule="0 2 * * *",
+        job_name=JOB,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Runs the nights that wait; a demo company's next night is delivered first.",
+    )
     def nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         """Run the nights that wait; in a demo home, deliver and run the company's next night."""
         from orchestration.demo.company import deliver_next_night, is_demo_home
 
-        if is_demo_home(settings):
-            deliver_next_night(settings)
-        waiting = state.waiting_nights(settings)
-        if not waiting:
-            return dg.SkipReason("No delivery waits.")
-        return dg.RunRequest(tags=range_tags(nights, waiting[0], waiting[-1]))
+        bury_dead_runs(settings, context.instance)
+        is_demo = is_demo_home(settings)
+        if is_demo and not state.waiting_nights(settings):
+            if is_writing(settings):
+                return dg.SkipReason("Another run is writing; the next tick delivers.")
+            with writing(settings, wait=False):
+                deliver_next_night(settings)
+        if nothing_waits(settings):
+            return dg.SkipReason("No delivery waits and nothing else changed.")
+        waiting = state.waiting_nights(settings) or [_stands_at(settings)]
+        # A demo company's night is over when it was delivered; its nights are not the clock's.
+        is_over = is_demo or waiting[-1] < context.scheduled_execution_time.date()
+        return dg.RunRequest(tags=_tags(nights, waiting, between_nights=not is_over))
 
     return nightly
 
@@ -74,9 +103,17 @@ def deliveries_sensor(
 ) -> dg.SensorDefinition:
     """Runs the nightly job when deliveries have arrived that no run has taken."""
 
-    @dg.sensor(name="new_deliveries", job_name=JOB, minimum_interval_seconds=60)
+    @dg.sensor(
+        name="new_deliveries",
+        job_name=JOB,
+        minimum_interval_seconds=60,
+        description="Runs the nightly job when deliveries have arrived that no run has taken.",
+    )
     def new_deliveries(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         """Request one run over the nights of the deliveries that wait."""
+        bury_dead_runs(settings, context.instance)
+        if is_writing(settings):
+            return dg.SkipReason("A run is writing; what it leaves is looked at afterwards.")
         waiting = state.waiting_deliveries(settings)
         if not waiting:
             return dg.SkipReason("No delivery waits.")
@@ -84,7 +121,7 @@ def deliveries_sensor(
         names = "\n".join("/".join(delivery) for delivery in sorted(waiting))
         return dg.RunRequest(
             run_key=hashlib.sha256(names.encode()).hexdigest(),
-            tags=range_tags(nights, received[0], received[-1]),
+            tags=_tags(nights, received, between_nights=True),
         )
 
     return new_deliveries
@@ -95,3 +132,15 @@ def freshness() -> dg.FreshnessPolicy:
     return dg.FreshnessPolicy.time_window(
         fail_window=timedelta(hours=36), warn_window=timedelta(hours=26)
     )
+
+
+def _stands_at(settings: Settings) -> date:
+    return state.last_night(settings) or state.newest_night(settings)
+
+
+def _tags(
+    nights: dg.DailyPartitionsDefinition, waiting: Iterable[date], *, between_nights: bool
+) -> dict[str, str]:
+    ordered = sorted(waiting)
+    tags = range_tags(nights, ordered[0], ordered[-1])
+    return {**tags, BETWEEN_NIGHTS: "true"} if between_nights else tags

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from orchestration.defs.automation import ONE_RUN, POOL
-from orchestration.defs.faults import RETRIES, permanent_unless_transient
+from orchestration.defs.automation import ONE_RUN
+from orchestration.defs.faults import RETRIES
 from orchestration.defs.lineage import Lineage
 from orchestration.defs.tables import row_counts
+from orchestration.defs.writing import POOL, step
 from orchestration.pipeline import steps
-from orchestration.pipeline.progress import tell
 from orchestration.settings import Settings
 
 
@@ -17,7 +17,7 @@ def identity_assets(
     settings: Settings, lineage: Lineage, nights: dg.PartitionsDefinition
 ) -> dg.AssetsDefinition:
     """The tables that the ledger step leaves for dbt."""
-    upstream = lineage.published(["int_records", "int_match_edges", "int_clusters"])
+    upstream = lineage.keys(["int_records", "int_match_edges", "int_clusters"])
     specs = [
         dg.AssetSpec(
             key=key,
@@ -40,10 +40,10 @@ def identity_assets(
     )
     def resolve_ids(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
         """Fold the clusters into the append-only id ledger and write its tables."""
-        tell("identify …")
-        with permanent_unless_transient():
+        with step(context, settings, "identify") as seconds:
             report = steps.resolve_ids(settings)
-        counts = row_counts(settings, context.selected_asset_keys)
+            took = seconds()
+            counts = row_counts(settings, context.selected_asset_keys)
         for key in sorted(context.selected_asset_keys):
             yield dg.MaterializeResult(
                 asset_key=key,
@@ -53,6 +53,7 @@ def identity_assets(
                     "merged": report.merged,
                     "split": report.split,
                     "customers": report.customers,
+                    "seconds": took,
                 },
             )
 

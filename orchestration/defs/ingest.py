@@ -1,19 +1,18 @@
 """Assets of stage *ingest*: one per source table, loaded together, and the configuration tables."""
 
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import yaml
 
-from orchestration.defs.automation import ONE_RUN, POOL, last_partition
-from orchestration.defs.faults import RETRIES, permanent_unless_transient
+from orchestration.defs.automation import ONE_RUN, is_between_nights, last_night_to_take
+from orchestration.defs.faults import RETRIES
 from orchestration.defs.lineage import Lineage, team
-from orchestration.defs.tables import row_counts
+from orchestration.defs.tables import delivered_rows, row_counts
+from orchestration.defs.writing import POOL, step, tag_run
 from orchestration.pipeline import steps
-from orchestration.pipeline.progress import tell
 from orchestration.settings import Settings
 
 
@@ -28,7 +27,7 @@ def source_asset(path: Path) -> dg.AssetSpec:
         group_name="ingest",
         owners=[team(contract.get("team", {}).get("name", "data engineering"))],
         kinds={"duckdb", "file"},
-        tags={"source": source},
+        tags={"source": source, "entity": contract["name"].split("/")[1]},
         metadata={"contract": dg.MetadataValue.path(str(path))},
         skippable=True,
     )
@@ -40,6 +39,7 @@ def ingest_assets(
     """Everything the loader writes: the raw tables, the row ledger, the clock."""
     contracts = sorted((settings.contracts / "sources").glob("*.odcs.yaml"))
     specs = [source_asset(path) for path in contracts]
+    labels = {spec.key: f"{spec.tags['source']}/{spec.tags['entity']}" for spec in specs}
     ledgers = {**lineage.sources("ingest"), **lineage.sources("pipeline")}
     specs += [
         dg.AssetSpec(
@@ -65,21 +65,29 @@ def ingest_assets(
     )
     def load_deliveries(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
         """Load every delivery that waits, up to the last night of the partition range."""
-        tell("ingest …")
-        until: date = last_partition(context)
-        with permanent_unless_transient():
-            report = steps.load(settings, until)
-        counts = row_counts(settings, context.selected_asset_keys)
-        shared = {
+        with step(context, settings, "ingest") as seconds:
+            until = last_night_to_take(context, settings)
+            report = steps.load(settings, until, between_nights=is_between_nights(context))
+            shared = {
+                "as_of": f"{report.as_of} UTC",
+                "refused_deliveries": len(report.refused),
+                "refused": ", ".join(report.refused) or "-",
+                "held_sources": ", ".join(report.held_sources) or "-",
+                "seconds": seconds(),
+            }
+            counts = row_counts(settings, context.selected_asset_keys)
+            delivered = delivered_rows(settings, report.load_number)
+        total = {
             "accepted_rows": report.accepted,
             "quarantined_rows": report.quarantined,
             "duplicate_rows": report.duplicates,
-            "refused_deliveries": len(report.refused),
-            "as_of": str(report.as_of),
         }
+        nothing = dict.fromkeys(total, 0)
+        tag_run(context, {**total, "refused_deliveries": len(report.refused)})
         for key in sorted(context.selected_asset_keys):
-            metadata = {"dagster/row_count": counts[key]} if key in counts else {}
-            yield dg.MaterializeResult(asset_key=key, metadata={**metadata, **shared})
+            rows = {"dagster/row_count": counts[key]} if key in counts else {}
+            own = total if key not in labels else delivered.get(labels[key], nothing)
+            yield dg.MaterializeResult(asset_key=key, metadata={**rows, **own, **shared})
 
     return load_deliveries
 
@@ -110,13 +118,14 @@ def configuration_assets(
     )
     def write_configuration(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
         """Prove the configuration files and write them as tables."""
-        tell("configure …")
-        with permanent_unless_transient():
+        with step(context, settings, "configure") as seconds:
             steps.write_configuration(settings)
-        counts = row_counts(settings, context.selected_asset_keys)
+            took = seconds()
+            counts = row_counts(settings, context.selected_asset_keys)
         for key in sorted(context.selected_asset_keys):
             yield dg.MaterializeResult(
-                asset_key=key, metadata={"dagster/row_count": counts.get(key, 0)}
+                asset_key=key,
+                metadata={"dagster/row_count": counts.get(key, 0), "seconds": took},
             )
 
     return write_configuration

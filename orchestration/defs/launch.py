@@ -3,17 +3,22 @@
 The command line and `make run` call it, so that their runs are seen in the UI.
 """
 
+import uuid
 from datetime import date
 
 import dagster as dg
 
 from orchestration.defs.assembly import assemble
 from orchestration.defs.automation import JOB, nights_of, range_tags
+from orchestration.defs.liveness import bury_dead_runs, let_go
 from orchestration.errors import JourneylineError
 from orchestration.pipeline.locking import writing
 from orchestration.settings import Settings
 
-_INSTANCE = """# Written by Journeyline: nothing calls out.
+_WRITTEN_BY = "# Written by Journeyline; without this line the file is yours and stays as it is."
+# Nothing calls out. No limit on pools or runs either: what limits writers is the writer lock,
+# which dies with its process; a slot would not.
+_INSTANCE = f"""{_WRITTEN_BY}
 telemetry:
   enabled: false
 nux:
@@ -22,10 +27,10 @@ nux:
 
 
 def prepare_instance(settings: Settings) -> None:
-    """Write Dagster's instance folder where it is missing."""
+    """Write Dagster's instance folder, unless somebody made its configuration their own."""
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
     path = settings.dagster_home / "dagster.yaml"
-    if not path.exists():
+    if not path.exists() or path.read_text(encoding="utf-8").startswith(_WRITTEN_BY):
         path.write_text(_INSTANCE, encoding="utf-8")
 
 
@@ -45,15 +50,20 @@ def run_nightly_job(settings: Settings, first: date, last: date) -> str:
     """
     prepare_instance(settings)
     with writing(settings), dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        bury_dead_runs(settings, instance)
         job = assemble(settings).resolve_job_def(JOB)
+        run_id = str(uuid.uuid4())
         try:
             result = job.execute_in_process(
                 instance=instance,
+                run_id=run_id,
                 tags=range_tags(nights_of(settings), first, last),
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             )
         except Exception as error:
             raise _cause(error) from None
+        finally:
+            let_go(settings, run_id)
         return result.run_id
 
 

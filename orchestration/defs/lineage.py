@@ -1,13 +1,14 @@
 """What Dagster reads of dbt: the manifest, and the key, group and owner of each node."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator
 
+from orchestration.defs.automation import freshness
 from orchestration.pipeline.dbt_runner import ensure_manifest
 from orchestration.settings import Settings
 
@@ -15,7 +16,23 @@ PHASE_TAG = "phase_records"
 
 
 class StageTranslator(DagsterDbtTranslator):
-    """Keys of two levels, `[schema, table]`; the dbt group is the stage and gives the owner."""
+    """Keys of two levels, `[schema, table]`; the dbt group is the stage and gives the owner.
+
+    Args:
+        published: Names of the models that become published tables.
+    """
+
+    def __init__(self, published: Collection[str]) -> None:
+        super().__init__()
+        self._published = published
+
+    def get_asset_spec(
+        self, manifest: Mapping[str, Any], unique_id: str, project: Any
+    ) -> dg.AssetSpec:
+        """dbt's own spec; a published table is expected to be fresh."""
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        is_published = spec.key.path[-1] in self._published
+        return spec.replace_attributes(freshness_policy=freshness()) if is_published else spec
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         """`[schema, table]`, for models and sources alike."""
@@ -40,7 +57,9 @@ class Lineage:
         self.manifest: dict[str, Any] = json.loads(
             ensure_manifest(settings).read_text(encoding="utf-8")
         )
-        self.translator = StageTranslator()
+        contracts = (settings.contracts / "products").glob("*.odcs.yaml")
+        self.products = sorted(path.name.removesuffix(".odcs.yaml") for path in contracts)
+        self.translator = StageTranslator(self.products)
 
     @cached_property
     def models(self) -> dict[dg.AssetKey, str]:
@@ -59,8 +78,8 @@ class Lineage:
             if source["schema"] == schema
         }
 
-    def published(self, names: list[str]) -> list[dg.AssetKey]:
-        """Keys of the models behind the published tables."""
+    def keys(self, names: Collection[str]) -> list[dg.AssetKey]:
+        """Keys of the models of these names."""
         return sorted(key for key, name in self.models.items() if name in names)
 
 

@@ -7,10 +7,11 @@ import dagster as dg
 from dagster_dbt import dbt_assets
 from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
-from orchestration.defs.automation import ONE_RUN, POOL
-from orchestration.defs.faults import RETRIES, permanent_unless_transient
+from orchestration.defs.automation import ONE_RUN
+from orchestration.defs.faults import RETRIES
 from orchestration.defs.lineage import PHASE_TAG, Lineage
 from orchestration.defs.tables import row_counts
+from orchestration.defs.writing import POOL, step
 from orchestration.errors import JourneylineError
 from orchestration.pipeline import steps
 from orchestration.pipeline.dbt_runner import NodeResult
@@ -51,12 +52,11 @@ def _phase(
     )
     def phase(context: dg.AssetExecutionContext) -> Iterator[Any]:
         """Build the selected models with dbt, tests included."""
-        tell(f"{title} …")
-        everything = context.selected_asset_keys == context.assets_def.keys
+        everything = context.selected_asset_keys == phase.keys
         chosen = sorted(lineage.models[key] for key in context.selected_asset_keys)
         results: list[NodeResult] = []
         error: JourneylineError | None = None
-        with permanent_unless_transient():
+        with step(context, settings, title):
             try:
                 build(
                     settings,

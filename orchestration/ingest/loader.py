@@ -52,7 +52,11 @@ class LoadReport:
 
 
 def load_deliveries(
-    settings: Settings, until: date | None, progress: Callable[[str], None] | None = None
+    settings: Settings,
+    until: date | None,
+    progress: Callable[[str], None] | None = None,
+    *,
+    between_nights: bool = False,
 ) -> LoadReport:
     """Load every delivery that is not in the row ledger yet.
 
@@ -60,6 +64,7 @@ def load_deliveries(
         settings: The home folder and the project.
         until: Last night to take, inclusive; None takes all.
         progress: Told one line per table.
+        between_nights: The last night is not over: as-of is the newest `received_at` taken.
 
     Raises:
         JourneylineError: A contract or `sources.yml` is wrong, or the row ledger does not balance.
@@ -83,7 +88,7 @@ def load_deliveries(
         ignored = sorted(
             {f"{d.source}/{d.entity}" for d in fresh} - {c.label for c in taken.values()}
         )
-        as_of = _as_of(connection, landed, until)
+        as_of = _as_of(connection, landed, until, between_nights)
         return _load(connection, settings, taken, wanted, as_of, ignored, progress)
 
 
@@ -144,15 +149,20 @@ def _next_number(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def _as_of(
-    connection: duckdb.DuckDBPyConnection, landed: list[Delivery], until: date | None
+    connection: duckdb.DuckDBPyConnection,
+    landed: list[Delivery],
+    until: date | None,
+    between_nights: bool,
 ) -> datetime | None:
-    """Midnight after the night, or where the clock stood if that is later."""
+    """Midnight after the night, or its newest arrival; where the clock stood if that is later."""
     row = connection.execute("select max(as_of) from pipeline.clock").fetchone()
     before: datetime | None = row[0] if row else None
     night = until or max((d.received_at.date() for d in landed), default=None)
     if night is None:
         return before
     after = datetime.combine(night + timedelta(days=1), datetime.min.time())
+    if between_nights and landed:
+        after = min(after, max(delivery.received_at for delivery in landed))
     return after if before is None else max(after, before)
 
 
@@ -160,5 +170,5 @@ def _set_clock(connection: duckdb.DuckDBPyConnection, as_of: datetime | None) ->
     if as_of is None:
         return
     connection.execute("delete from pipeline.clock")
-    night = (as_of - timedelta(days=1)).date()
+    night = (as_of - timedelta(microseconds=1)).date()
     connection.execute("insert into pipeline.clock values (?, ?)", [as_of, night])

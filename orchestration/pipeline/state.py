@@ -19,6 +19,14 @@ from orchestration.errors import EXIT_USAGE, JourneylineError
 from orchestration.pipeline.dbt_runner import project_state
 from orchestration.settings import Settings
 
+# Phases before the marts, of which the load that they have seen is kept.
+MATCHED = "matched"
+RESOLVED = "resolved"
+
+_PHASE_MARKS = (
+    "create table if not exists pipeline.phase_marks (phase varchar, load_number integer)"
+)
+
 
 @dataclass(frozen=True)
 class LastBuild:
@@ -86,12 +94,60 @@ def last_build(settings: Settings) -> LastBuild | None:
 
 
 def record_build(settings: Settings) -> None:
-    """Record that everything loaded was built under today's configuration, not yet released."""
+    """Record that the marts were built under today's configuration, not yet released.
+
+    They hold what the id ledger had resolved, which is less than what was loaded when somebody
+    built them without the steps before.
+    """
     _write(
         settings,
         "create or replace table pipeline.last_build as select ?::text as configuration, "
         "?::text as sources, ?::bigint as load_number, false as is_released",
-        [configuration_hash(settings), sources_hash(settings), newest_load(settings)],
+        [
+            configuration_hash(settings),
+            sources_hash(settings),
+            min(newest_load(settings), phase_load(settings, RESOLVED)),
+        ],
+    )
+
+
+def record_phase(settings: Settings, phase: str, load_number: int) -> None:
+    """Record up to which load a phase before the marts is done.
+
+    Args:
+        settings: The home to write in.
+        phase: `MATCHED` or `RESOLVED`.
+        load_number: The newest load that the phase has seen.
+    """
+    _write(settings, _PHASE_MARKS, [])
+    _write(settings, "delete from pipeline.phase_marks where phase = ?", [phase])
+    _write(settings, "insert into pipeline.phase_marks values (?, ?)", [phase, load_number])
+
+
+def phase_load(settings: Settings, phase: str) -> int:
+    """The newest load that a phase has seen; 0 where it was never done."""
+    query = f"select max(load_number) from pipeline.phase_marks where phase = '{phase}'"
+    row = _read_one(settings, query)
+    return int(str(row[0])) if row and row[0] is not None else 0
+
+
+def require_built(settings: Settings) -> None:
+    """Refuse to publish marts that are behind the loads or the configuration.
+
+    Raises:
+        JourneylineError: Something was loaded or changed since everything was last built.
+    """
+    build = last_build(settings)
+    if build is None or build.load_number != newest_load(settings):
+        behind = "They do not hold everything that was loaded."
+    elif build.configuration != configuration_hash(settings):
+        behind = "The configuration, a contract or a model changed since they were built."
+    else:
+        return
+    raise JourneylineError(
+        f"The marts are behind, so they are not published. {behind}",
+        where=str(settings.warehouse),
+        next_step="Materialize all assets, or type `journeyline run`.",
     )
 
 

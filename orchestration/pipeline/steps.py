@@ -55,10 +55,15 @@ def delete_derived(settings: Settings) -> None:
         shutil.rmtree(settings.dbt_target, ignore_errors=True)
 
 
-def load(settings: Settings, until: date | None) -> LoadReport:
+def load(settings: Settings, until: date | None, *, between_nights: bool = False) -> LoadReport:
     """Load what was delivered up to a night; a past night takes what is missing there.
 
     As-of never goes back, so `until` is at least the night the warehouse stands at.
+
+    Args:
+        settings: Home and project.
+        until: Last night to take, inclusive; None means the last night with a delivery.
+        between_nights: The last night is not over: as-of is the newest `received_at` taken.
     """
     from orchestration.ingest.loader import load_deliveries
 
@@ -69,7 +74,11 @@ def load(settings: Settings, until: date | None) -> LoadReport:
             delete_derived(settings)
         elif state.waiting_nights(settings, until):
             state.record_change(settings)
-        return load_deliveries(settings, max(until, stood_at) if until and stood_at else until)
+        return load_deliveries(
+            settings,
+            max(until, stood_at) if until and stood_at else until,
+            between_nights=between_nights,
+        )
 
 
 def write_configuration(settings: Settings) -> None:
@@ -97,7 +106,11 @@ def build_records(
         progress: Told one line for each finished model.
         on_result: Given every result as dbt reports it.
     """
-    return _build(settings, PHASE_RECORDS, only, progress, on_result)
+    with writing(settings):
+        results = _build(settings, PHASE_RECORDS, only, progress, on_result)
+        if only is None:
+            state.record_phase(settings, state.MATCHED, state.newest_load(settings))
+        return results
 
 
 def resolve_ids(settings: Settings) -> LedgerReport:
@@ -105,7 +118,10 @@ def resolve_ids(settings: Settings) -> LedgerReport:
     from orchestration.unify.ledger import update_ledger
 
     with writing(settings):
-        return update_ledger(settings)
+        report = update_ledger(settings)
+        matched = state.phase_load(settings, state.MATCHED)
+        state.record_phase(settings, state.RESOLVED, matched)
+        return report
 
 
 def build_customers(
@@ -127,12 +143,14 @@ def publish_release(settings: Settings, run_id: str) -> PublishReport:
     """Stage, audit and publish the release, and record that the build is out.
 
     Raises:
-        JourneylineError: The gate refused (exit 3); the last release stays in place.
+        JourneylineError: The gate refused (exit 3), or the marts are behind what was loaded;
+            the last release stays in place.
     """
     from orchestration.publish.publisher import publish
 
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
     with writing(settings):
+        state.require_built(settings)
         report = publish(settings, run_id)
         state.record_release(settings)
         return report
