@@ -5,26 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
-from orchestration.pipeline.dbt_runner import parsed_manifest
-from orchestration.settings import Settings
-
 MARTS = ("dim_", "fct_", "bridge_")
-
-
-@pytest.fixture(scope="session")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """dbt's manifest of the project."""
-    return parsed_manifest(Settings(home=tmp_path_factory.mktemp("manifest")))
-
-
-@pytest.fixture(scope="session")
-def models(manifest: Any) -> list[Any]:
-    """The project's models."""
-    found = [node for node in manifest.nodes.values() if node.resource_type == "model"]
-    assert len(found) > 50
-    return found
 
 
 def _tests_of(manifest: Any, model: Any) -> Iterator[Any]:

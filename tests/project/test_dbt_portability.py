@@ -1,4 +1,7 @@
-"""What differs between DuckDB and Spark stands in `macros/engine/` and in no model's text."""
+"""What differs between DuckDB and Spark stands in `macros/engine/` and in no model's text.
+
+Read here as it is written; `test_dbt_two_engines.py` reads what dbt compiles of it.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,6 @@ import re
 from pathlib import Path
 
 import pytest
-import sqlglot
-from sqlglot import exp
 
 from orchestration.settings import REPO_ROOT
 
@@ -138,26 +139,3 @@ def test_a_model_says_its_grain_and_ends_in_its_last_step(path: Path) -> None:
 def test_the_rule_sees_what_it_is_for(sql: str, said: str) -> None:
     assert said in findings(sql)
     assert unstated_null_orders("select row_number() over (order by a) from t") == 1
-
-
-def test_sqlglot_reads_compiled_models_as_spark_would(compiled_models: dict[str, str]) -> None:
-    """Outside of the dispatched macros' output no node of DuckDB's own is left."""
-    for name, sql in compiled_models.items():
-        tree = sqlglot.parse_one(sql, dialect="duckdb")
-        assert not list(tree.find_all(exp.Qualify)), name
-        assert not [join for join in tree.find_all(exp.Join) if join.method == "ASOF"], name
-        assert not [star for star in tree.find_all(exp.Star) if star.args.get("except_")], name
-
-
-@pytest.fixture(scope="session")
-def compiled_models() -> dict[str, str]:
-    """The text of each model with Jinja put aside, where sqlglot can read what is left."""
-    texts = {}
-    for path in MODELS:
-        text = re.sub(r"\{\{\s*(ref|source)\(.*?\)\s*\}\}", "relation", path.read_text("utf-8"))
-        text = re.sub(r"\{%.*?%\}|\{#.*?#\}", "", text, flags=re.DOTALL)
-        text = re.sub(r"\{\{\s*config\(.*?\)\s*\}\}", "", text, flags=re.DOTALL)
-        if "{{" not in text and "{%" not in text:
-            texts[path.stem] = text
-    assert len(texts) > 30
-    return texts

@@ -71,7 +71,7 @@
 
 {#- A vendor's event name (`Feature Used`) as a touchpoint type (`feature_used`). -#}
 {% macro touchpoint_name(column) -%}
-    trim({{ regexp_replace_all('lower(' ~ column ~ ')', '[^a-z0-9]+', '_') }}, '_')
+    trim(both '_' from {{ regexp_replace_all('lower(' ~ column ~ ')', '[^a-z0-9]+', '_') }})
 {%- endmacro %}
 
 

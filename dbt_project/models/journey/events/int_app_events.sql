@@ -94,8 +94,8 @@ events_described as (
                 ~ " then 'campaign' when events_with_codes.touchpoint_type in ('invoice_paid',"
                 ~ " 'invoice_failed', 'subscription_renewed', 'experiment_assigned')"
                 ~ " then 'system' else 'customer' end",
-            'region': "case when events_with_codes.locale like '%-%'"
-                ~ " then upper(split_part(events_with_codes.locale, '-', 2)) end",
+            'region': "case when events_with_codes.locale like '%-__'"
+                ~ " then upper(split_part(events_with_codes.locale, '-', -1)) end",
             'channel': "case when events_with_codes.touchpoint_type in ('push_sent',"
                 ~ " 'push_opened') then 'push' when events_with_codes.device_type in"
                 ~ " ('ios', 'android') then 'app' else 'web' end",

@@ -23,7 +23,8 @@ internal_comments as (
     select comment_id, ticket_id, author_id, created_at, received_at, load_number
     from {{ ref('stg_zendesk__comments') }}
     where
-        not is_public
+        -- a comment that does not say whether the customer sees it is taken for an internal one
+        not coalesce(is_public, false)
         and {{ newly_loaded() }}
 ),
 
@@ -42,6 +43,11 @@ changes as (
                 and coalesce(ticket_events.previous_value, '') <> ''
                 then 'reassigned'
             when ticket_events.field_name = 'assignee_id' then 'assigned'
+            -- a creation comes as the first value of each field: the status stands for it
+            when
+                ticket_events.event_type = 'Create'
+                and coalesce(ticket_events.field_name, 'status') = 'status'
+                then 'created'
             when
                 ticket_events.field_name = 'status' and ticket_events.value in ('pending', 'hold')
                 then 'wait_started'
@@ -49,7 +55,6 @@ changes as (
                 ticket_events.field_name = 'status' and ticket_events.value in ('solved', 'closed')
                 then ticket_events.value
             when ticket_events.field_name = 'status' then 'status_changed'
-            when ticket_events.event_type = 'Create' then 'created'
             when ticket_events.event_type = 'Comment' then 'commented'
             else 'field_changed'
         end as step_type,

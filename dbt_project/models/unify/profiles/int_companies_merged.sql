@@ -51,7 +51,7 @@ merged_ids as (
     group by trim(merged_ids_split.merged_company_id)
 ),
 
--- a survivor may have been merged itself: its own survivor counts
+-- a survivor may have been merged itself: its own survivor counts, and dates the account too
 companies_merged as (
     select
         latest_companies.company_id,
@@ -67,7 +67,8 @@ companies_merged as (
         latest_companies.employee_count,
         greatest(
             latest_companies.load_number,
-            coalesce(survivors.load_number, 0)
+            coalesce(survivors.load_number, 0),
+            coalesce(last_survivors.load_number, 0)
         ) as load_number,
         latest_companies.is_archived,
         merged_ids.company_id is not null as is_merged,
@@ -78,6 +79,8 @@ companies_merged as (
         on merged_ids.surviving_company_id = last_merges.company_id
     left join latest_companies as survivors
         on merged_ids.surviving_company_id = survivors.company_id
+    left join latest_companies as last_survivors
+        on last_merges.surviving_company_id = last_survivors.company_id
 )
 
 select * from companies_merged

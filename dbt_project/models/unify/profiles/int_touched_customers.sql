@@ -6,7 +6,7 @@ with
 
 build_marks as (
     select load_number, as_of from {{ ref('stg_pipeline__build_marks') }}
-    where {{ 'false' if flags.FULL_REFRESH else 'true' }}
+    where {{ 'false' if should_full_refresh() else 'true' }}
 ),
 
 clock as (
