@@ -8,6 +8,30 @@ from pathlib import Path
 
 REPO_ROOT = Path(__file__).resolve().parent.parent
 
+# Python, Dagster and dbt need room beside the warehouse, and DuckDB goes somewhat past its limit.
+_MEMORY_SHARE = 0.5
+_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+def memory_limit() -> str:
+    """What one DuckDB instance may hold before it writes to disk, as DuckDB reads it.
+
+    `JOURNEYLINE_MEMORY_LIMIT` (such as `4GB`) where it is set; half of the machine's memory, or of
+    the container's, elsewhere.
+    """
+    given = os.environ.get("JOURNEYLINE_MEMORY_LIMIT")
+    return given or f"{int(_machine_memory() * _MEMORY_SHARE) >> 20}MiB"
+
+
+def _machine_memory() -> int:
+    """Bytes of memory that this process may count on."""
+    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        limit = _CGROUP_LIMIT.read_text(encoding="ascii").strip()
+    except OSError:
+        return physical
+    return min(physical, int(limit)) if limit.isdigit() else physical
+
 
 @dataclass(frozen=True)
 class Settings:

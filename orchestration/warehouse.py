@@ -11,16 +11,20 @@ from pathlib import Path
 import duckdb
 
 from orchestration.errors import JourneylineError
-from orchestration.settings import Settings
+from orchestration.settings import Settings, memory_limit
 
 
 def connect(path: Path | str, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
-    """Open a DuckDB file in UTC, with no extension ever fetched by itself."""
+    """Open a DuckDB file in UTC, with no extension ever fetched by itself and memory bounded.
+
+    What does not fit is written beside the file, in `<file>.tmp`.
+    """
     connection = duckdb.connect(
         str(path),
         read_only=read_only,
         config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"},
     )
+    connection.execute(f"set memory_limit = '{memory_limit()}'")
     connection.execute("set python_enable_replacements = false")
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set preserve_insertion_order = true")

@@ -24,6 +24,7 @@ from great_expectations.datasource.fluent import SQLDatasource
 from great_expectations.execution_engine import SqlAlchemyExecutionEngine
 
 from orchestration.gate.checks import Check
+from orchestration.settings import memory_limit
 
 _DATASOURCE = "candidate"
 
@@ -74,6 +75,7 @@ def opened(duckdb_file: Path) -> Iterator[Any]:
                 "config": {
                     "autoinstall_known_extensions": "false",
                     "autoload_known_extensions": "false",
+                    "memory_limit": memory_limit(),
                 },
             }
         },

@@ -1,7 +1,7 @@
-"""A dbt-duckdb plugin: gives every dbt cursor the pseudonym key, without it reaching a log.
+"""A dbt-duckdb plugin: bounds dbt's memory, and gives each cursor the pseudonym key.
 
-The padded key blocks become DuckDB variables, set by prepared statements; the `pseudonym` macro
-names only the variables.
+The key reaches no log: its padded blocks become DuckDB variables, set by prepared statements; the
+`pseudonym` macro names only the variables.
 """
 
 from __future__ import annotations
@@ -12,14 +12,18 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb import DuckDBPyConnection
 
 from orchestration.keys import hmac_blocks, pseudonym_key
-from orchestration.settings import Settings
+from orchestration.settings import Settings, memory_limit
 
 
 class Plugin(BasePlugin):
-    """Sets `jl_inner` and `jl_outer`, the key blocks of HMAC-SHA256."""
+    """Sets the memory limit, and `jl_inner` and `jl_outer`, the key blocks of HMAC-SHA256."""
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
         """Nothing to configure: the settings come from the environment."""
+
+    def configure_connection(self, conn: DuckDBPyConnection) -> None:
+        """Bound the memory of dbt's DuckDB instance."""
+        conn.execute(f"set memory_limit = '{memory_limit()}'")
 
     def configure_cursor(self, cursor: DuckDBPyConnection) -> None:
         """Set the key blocks as variables of this cursor: each dbt node has one of its own."""
