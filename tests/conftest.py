@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
+
+from orchestration.settings import REPO_ROOT
 
 _VARIABLES = (
     "JOURNEYLINE_HOME",
@@ -20,3 +25,13 @@ def _clean_environment() -> None:
             patch.delenv(variable, raising=False)
         patch.setenv("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
         yield
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real data that no one here wrote; tests that need it skip where the folder is absent."""
+    given = os.environ.get("JOURNEYLINE_SHARED_DATA")
+    folder = Path(given) if given else REPO_ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the folder of real data is absent")
+    return folder

@@ -22,6 +22,8 @@ ODCS_VERSION = "v3.2.0"
 TYPES = ("text", "bigint", "boolean", "date", "timestamp", "json")
 FORMATS = ("ndjson", "csv")
 DRIFT_POLICIES = ("evolve", "stop")
+# What a table can be fed into without a model that names it (dbt_project/macros/feeds.sql).
+FEEDS = ("app_events",)
 CLASSIFICATIONS = ("public", "internal", "confidential", "direct_identifier")
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DECIMAL = re.compile(r"decimal\(\d+, ?\d+\)")
@@ -77,6 +79,8 @@ class Contract:
         drift_policy: What happens when the delivered columns change: `evolve` records it and goes
             on, `stop` holds the delivery.
         freshness_days: Age the newest delivery may reach, in days.
+        granularity: What one row is, in a sentence.
+        feeds: Vocabularies that the table's staging model speaks, such as app_events.
         fingerprint: Hash of the contract's text.
     """
 
@@ -91,6 +95,8 @@ class Contract:
     expects_final_newline: bool
     drift_policy: str
     freshness_days: float | None
+    granularity: str
+    feeds: tuple[str, ...]
     fingerprint: str
 
     @property
@@ -153,6 +159,8 @@ def load_contract(path: Path) -> Contract:
         expects_final_newline=bool(custom.get("finalNewline", True)),
         drift_policy=str(custom.get("driftPolicy", "evolve")),
         freshness_days=_freshness(document),
+        granularity=(schemas[0].dataGranularityDescription or "").strip(),
+        feeds=_feeds(path, custom.get("feeds")),
         fingerprint=hashlib.sha256(text.encode()).hexdigest()[:16],
     )
     _prove(path, contract, custom)
@@ -198,6 +206,14 @@ def _rate(path: Path, value: Any) -> float:
     if not isinstance(value, int | float) or not 0 <= value <= 1:
         raise _broken(path, f"rateBound must be a share between 0 and 1, found {value!r}")
     return float(value)
+
+
+def _feeds(path: Path, value: Any) -> tuple[str, ...]:
+    found = tuple(value) if isinstance(value, list) else (value,) if value is not None else ()
+    for feed in found:
+        if feed not in FEEDS:
+            raise _broken(path, f"feeds {feed!r} is none of {', '.join(FEEDS)}")
+    return tuple(str(feed) for feed in found)
 
 
 def _freshness(document: OpenDataContractStandard) -> float | None:

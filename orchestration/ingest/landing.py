@@ -60,9 +60,29 @@ class Delivery:
         return f"{self.source}/{self.entity}/{self.delivery_id}"
 
 
+@dataclass(frozen=True)
+class Landed:
+    """What became of a file that was to be landed.
+
+    Args:
+        delivery_id: The delivery that holds its content.
+        is_new: False where the same content had landed before.
+    """
+
+    delivery_id: str
+    is_new: bool
+
+
 def land_file(
     settings: Settings, source: str, entity: str, file: Path, received_at: datetime
 ) -> str:
+    """Put a copy of a file into landing; the delivery's id. See `land_once`."""
+    return land_once(settings, source, entity, file, received_at).delivery_id
+
+
+def land_once(
+    settings: Settings, source: str, entity: str, file: Path, received_at: datetime
+) -> Landed:
     """Put a copy of a file into landing, all of it or nothing.
 
     Args:
@@ -73,7 +93,7 @@ def land_file(
         received_at: Instant of arrival; without a zone it is UTC.
 
     Returns:
-        The delivery's id; that of the earlier delivery when the same content was landed before.
+        The delivery; the earlier one when the same content was landed before.
 
     Raises:
         JourneylineError: There is no such file, or its name says another format.
@@ -96,13 +116,13 @@ def land_file(
         digest, size = _copy(file, temporary / name)
         known = _same_content(settings, source, entity, digest)
         if known is not None:
-            return known
+            return Landed(known, is_new=False)
         instant = received_at.astimezone(UTC) if received_at.tzinfo else received_at
         delivery_id = f"{instant.strftime(_INSTANT)}-{digest[:8]}"
         _write_manifest(temporary, delivery_id, source, entity, instant, name, digest, size)
         os.rename(temporary, parent / delivery_id)
         _sync(parent)
-        return delivery_id
+        return Landed(delivery_id, is_new=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -1,38 +1,18 @@
--- one row per app event that is a touchpoint (track, page, screen call)
+-- one row per app event that is a touchpoint (track, page, screen call, action of a stream)
 {{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
 
 with
 
+delivered_events as (
+    {{- stacked_app_events() }}
+),
+
 app_events as (
-    {%- for model in var('app_event_models', ['stg_segment__events']) %}
-    select
-        '{{ model.split("__")[0] | replace("stg_", "") }}' as source,
-        '{{ model.split("__")[1] }}' as entity,
-        message_id,
-        type,
-        event,
-        name,
-        anonymous_id,
-        user_id,
-        device_type,
-        app_version,
-        campaign_id,
-        locale,
-        properties,
-        original_at,
-        sent_at,
-        segment_received_at,
-        event_at,
-        received_at,
-        load_number,
-    from {{ ref(model) }}
+    select *
+    from delivered_events
     where
-        type in ('track', 'page', 'screen')
+        type in ('track', 'page', 'screen', 'action')
         and {{ newly_loaded('load_number') }}
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
-    {%- endfor %}
 ),
 
 currency_rates as (

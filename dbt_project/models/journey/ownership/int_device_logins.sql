@@ -3,29 +3,18 @@
 
 with
 
+events as (
+    {{- stacked_app_events() }}
+),
+
 identify_calls as (
-    {%- for model in var('app_event_models', ['stg_segment__events']) %}
-    select
-        '{{ model.split("__")[0] | replace("stg_", "") }}' as source,
-        message_id,
-        anonymous_id,
-        user_id,
-        original_at,
-        sent_at,
-        segment_received_at,
-        event_at,
-        received_at,
-        load_number,
-    from {{ ref(model) }}
+    select *
+    from events
     where
         type = 'identify'
         and anonymous_id is not null
         and user_id is not null
         and {{ newly_loaded('load_number') }}
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
-    {%- endfor %}
 ),
 
 logins_dated as (

@@ -1,27 +1,8 @@
--- one row per identify call of the app's tracking library that names a user
+-- one row per identify call that names a user, and per user of a stream without such calls
 with
 
 events as (
-    {%- for model in var('app_event_models', ['stg_segment__events']) %}
-    select
-        '{{ model.split("__")[0] | replace("stg_", "") }}' as source,
-        user_id,
-        traits,
-        load_number,
-        row_hash,
-        original_at,
-        sent_at,
-        segment_received_at,
-        event_at,
-        received_at,
-    from {{ ref(model) }}
-    where
-        type = 'identify'
-        and user_id is not null
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
-    {%- endfor %}
+    {{- stacked_app_events() }}
 ),
 
 identify_calls as (
@@ -43,30 +24,67 @@ identify_calls as (
         ) }} as occurred_at,
         events.received_at,
     from events
+    where
+        events.type = 'identify'
+        and events.user_id is not null
+),
+
+-- A stream that holds actions alone tells of a user only that there is one.
+users_seen as (
+    select
+        events.source,
+        events.user_id,
+        cast(null as {{ dbt.type_string() }}) as email,
+        cast(null as {{ dbt.type_string() }}) as phone,
+        cast(null as {{ dbt.type_string() }}) as first_name,
+        cast(null as {{ dbt.type_string() }}) as last_name,
+        cast(null as {{ dbt.type_string() }}) as plan,
+        max(events.load_number) as load_number,
+        events.user_id as row_hash,
+        min(
+            {{ clock_corrected(
+                'events.original_at',
+                'events.sent_at',
+                'events.segment_received_at',
+                'events.event_at',
+            ) }}
+        ) as occurred_at,
+        min(events.received_at) as received_at,
+    from events
+    where
+        events.type = 'action'
+        and events.user_id is not null
+    group by events.source, events.user_id
+),
+
+versions_stacked as (
+    select * from identify_calls
+    union all
+    select * from users_seen
 ),
 
 record_versions as (
     select
         {{- record_version_columns({
-            'record_key': "identify_calls.source || '/users/' || identify_calls.user_id",
-            'source': 'identify_calls.source',
+            'record_key': "versions_stacked.source || '/users/' || versions_stacked.user_id",
+            'source': 'versions_stacked.source',
             'entity': "'users'",
-            'record_id': 'identify_calls.user_id',
-            'user_id': 'identify_calls.user_id',
-            'email': 'identify_calls.email',
-            'phone': 'identify_calls.phone',
-            'first_name': 'identify_calls.first_name',
-            'last_name': 'identify_calls.last_name',
-            'plan': 'identify_calls.plan',
-            'load_number': 'identify_calls.load_number',
+            'record_id': 'versions_stacked.user_id',
+            'user_id': 'versions_stacked.user_id',
+            'email': 'versions_stacked.email',
+            'phone': 'versions_stacked.phone',
+            'first_name': 'versions_stacked.first_name',
+            'last_name': 'versions_stacked.last_name',
+            'plan': 'versions_stacked.plan',
+            'load_number': 'versions_stacked.load_number',
             'is_staff_role': 'false',
             'is_archived': 'false',
-            'created_at': 'identify_calls.occurred_at',
-            'version_at': 'identify_calls.occurred_at',
-            'received_at': 'identify_calls.received_at',
-            'version_hash': 'identify_calls.row_hash',
+            'created_at': 'versions_stacked.occurred_at',
+            'version_at': 'versions_stacked.occurred_at',
+            'received_at': 'versions_stacked.received_at',
+            'version_hash': 'versions_stacked.row_hash',
         }) }}
-    from identify_calls
+    from versions_stacked
 )
 
 select * from record_versions

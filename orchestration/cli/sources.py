@@ -1,0 +1,107 @@
+"""`journeyline sources`: what is delivered, and landing a file by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orchestration.cli.common import echo_json, echo_table, settings_of
+
+
+class Instant(click.ParamType[datetime]):
+    """An instant in ISO 8601; without an offset it is UTC."""
+
+    name = "instant"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """The instant in UTC, or a usage error that says how to write one."""
+        try:
+            given = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no instant; write it like 2025-03-04T02:00:00Z.", param, ctx)
+        return given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
+
+
+@click.group("sources")
+def command() -> None:
+    """List sources, land files."""
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
+@click.pass_context
+def list_tables(context: click.Context, as_json: bool) -> None:
+    """Show each source table: deliveries, what waits, what is in quarantine."""
+    from orchestration.ingest.overview import list_sources
+
+    tables = list_sources(settings_of(context))
+    if as_json:
+        echo_json(tables)
+        return
+    echo_table(
+        "sources",
+        ("table", "vendor", "format", "deliveries", "waiting", "last received", "last status",
+         "quarantined"),
+        [
+            (
+                f"{table.source}/{table.entity}" + ("" if table.is_enabled else " (disabled)"),
+                table.vendor,
+                table.format,
+                table.delivery_count,
+                table.waiting_count,
+                table.last_received_at,
+                table.last_status,
+                table.quarantined_count,
+            )
+            for table in tables
+        ],
+    )  # fmt: skip
+
+
+@command.command("land")
+@click.argument("table", metavar="SOURCE/ENTITY")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--received-at", type=Instant(),
+              help="When it was received, if not now (2025-03-04T02:00:00Z).")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
+@click.pass_context
+def land(
+    context: click.Context,
+    table: str,
+    files: tuple[Path, ...],
+    received_at: datetime | None,
+    as_json: bool,
+) -> None:
+    """Put FILES into landing as deliveries of SOURCE/ENTITY; the next run takes them.
+
+    A file whose content has landed before is not landed again.
+    """
+    from orchestration.ingest.landing import land_once
+    from orchestration.ingest.overview import table_named
+
+    settings = settings_of(context)
+    contract = table_named(settings, table)
+    instant = received_at or datetime.now(UTC)
+    landed = []
+    for file in files:
+        outcome = land_once(settings, contract.source, contract.entity, file, instant)
+        landed.append(
+            {
+                "file": file,
+                "table": contract.label,
+                "delivery_id": outcome.delivery_id,
+                "is_new": outcome.is_new,
+            }
+        )
+        if not as_json:
+            told = "landed" if outcome.is_new else "known already, not landed again"
+            click.echo(f"{told}: {file} as {contract.label}/{outcome.delivery_id}")
+    if as_json:
+        echo_json(landed)
+    else:
+        click.echo("next: journeyline run")
