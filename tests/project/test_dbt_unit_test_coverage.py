@@ -11,7 +11,6 @@ from sqlglot import exp
 EXEMPT = {
     "int_match_candidates": "being reworked; names_decide_which_pairs_may_link sees its ranks",
     "int_refused_edges": "being reworked",
-    "int_trial_units": "what counts as ended is being changed, with a test",
 }
 
 
