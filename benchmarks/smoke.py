@@ -142,11 +142,11 @@ def render(bench: Bench, made: Measurement, full: Part, night: Part, whole: Meas
     return "\n\n".join([
         f"## The path: a full run and one night, {_millions(made)} million events",
         f"`make bench` on {datetime.now(UTC):%Y-%m-%d}: {machine()}; {versions(_PACKAGES)}. "
-        f"{bench.customers:,} customers, {bench.nights} nights. Each stage is a process of its own, "
-        f"held to {bench.limit_bytes / (1 << 30):g} GiB of address space with half of it for DuckDB; "
-        "its seconds and CPU include the start of Python and, for dbt's two stages, the parse of the "
-        "project. Read is DuckDB reading the same deliveries into tables, copy is DuckDB copying "
-        "those tables.",
+        f"{bench.customers:,} customers, {bench.nights} nights. Each stage is a process of its "
+        f"own, held to {bench.limit_bytes / (1 << 30):g} GiB of address space with half of it for "
+        "DuckDB; its seconds and CPU include the start of Python and, for dbt's two stages, the "
+        "parse of the project. Read is DuckDB reading the same deliveries into tables, copy is "
+        "DuckDB copying those tables.",
         f"Full: {full.read.facts['rows']:,} rows in {full.read.facts['files']} deliveries.",
         table(columns, full_rows),
         f"One night: {night.read.facts['rows']:,} rows in {night.read.facts['files']} deliveries.",
