@@ -13,6 +13,7 @@ import duckdb
 
 from orchestration.gate.audit import CheckResult
 from orchestration.gate.contracts import ProductContract
+from orchestration.gate.operator import Operator
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,26 @@ class Release:
     is_code_dirty: bool | None
     configuration_hash: str
     contracts_hash: str
+    configuration: dict[str, str]
     engine_version: str
     storage_version: str
     checks: tuple[CheckResult, ...]
+    operator: Operator | None = None
+
+    @property
+    def published_by(self) -> str | None:
+        """The person who published it by hand."""
+        return self.operator.by if self.operator else None
+
+    @property
+    def published_reason(self) -> str | None:
+        """Why that person did."""
+        return self.operator.reason if self.operator else None
+
+    @property
+    def published_despite(self) -> str | None:
+        """Failing checks despite which it was published, by comma."""
+        return ", ".join(self.operator.despite) or None if self.operator else None
 
 
 _INPUTS = {
@@ -69,7 +87,7 @@ _CHECKS = {
     "severity": "error stops a release, warning is reported.",
     "owner": "Who is asked first.",
     "description": "What must hold.",
-    "verdict": "passed, failed or warned.",
+    "verdict": "passed, warned, or overridden: it failed and a person published despite it.",
     "failing_count": "Rows that break the rule.",
 }
 _RELEASE = {
@@ -82,6 +100,9 @@ _RELEASE = {
     "contracts_hash": "Hash of all contracts.",
     "engine_version": "Version of DuckDB that wrote it.",
     "storage_version": "Oldest version of DuckDB that can read the file.",
+    "published_by": "Person who published it by hand; null for a run.",
+    "published_reason": "Why that person did; null for a run.",
+    "published_despite": "Failing checks despite which it was published; null for none.",
     "is_code_dirty": "Whether the code differed from its commit; null outside of a repository.",
     "as_of": "Instant the data is as of, UTC.",
     "created_at": "When it was made, UTC.",

@@ -48,10 +48,28 @@ def flip(settings: Settings, release_id: str) -> None:
 
 
 def served_ids(settings: Settings) -> set[str]:
-    """Ids of the releases that were served at some time."""
-    served = {journal.current_release(settings) or ""}
-    acts = journal.read_acts(settings)
-    for act, following in zip(acts, [*acts[1:], {"act": ""}], strict=False):
-        if act["act"] == journal.PUBLISH and following["act"] != journal.ABANDONED:
+    """Ids of the releases that were served at some time and are kept."""
+    served: set[str] = set()
+    for act in journal.carried_out(settings):
+        if act["act"] in (journal.PUBLISH, journal.RELOCATE):
             served.add(act["release_id"])
-    return served
+        elif act["act"] == journal.ERASE:
+            served -= set(act["redacted"])
+            served |= set(act["redacted"].values())
+        elif act["act"] == journal.COLLECT:
+            served -= set(act["release_ids"])
+    return served | {journal.current_release(settings) or ""}
+
+
+def used_ids(settings: Settings) -> set[str]:
+    """Every release id that was ever given, so that none is given twice."""
+    used = {journal.current_release(settings) or ""}
+    for act in journal.read_acts(settings):
+        if act["act"] in (journal.PUBLISH, journal.RELOCATE):
+            used.add(act["release_id"])
+        elif act["act"] == journal.ERASE:
+            used |= set(act["redacted"].values())
+    for act in journal.read_acts(settings):
+        if act["act"] == journal.ABANDONED:
+            used.discard(act["release_id"])
+    return used | served_ids(settings)

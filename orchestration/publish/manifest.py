@@ -20,6 +20,7 @@ from orchestration.errors import JourneylineError
 from orchestration.gate.audit import CheckResult
 from orchestration.gate.contracts import ProductContract
 from orchestration.publish.describing import Release
+from orchestration.settings import Settings
 
 FILE_NAME = "manifest.json"
 FORMAT = 1
@@ -50,6 +51,16 @@ def hash_files(paths: Iterable[Path], root: Path) -> str:
         digest.update(path.relative_to(root).as_posix().encode() + b"\0")
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def hash_each(settings: Settings) -> dict[str, str]:
+    """SHA-256 of each file of the configuration and each contract, by path in the project."""
+    paths = [*settings.config.rglob("*.yml"), *settings.contracts.rglob("*.odcs.yaml")]
+    root = settings.repo_root
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(paths)
+    }
 
 
 def code_version(repo_root: Path) -> tuple[str | None, bool | None]:
@@ -83,9 +94,11 @@ def render(
         "as_of": instant(release.as_of),
         "created_at": instant(release.created_at),
         "run_id": release.run_id,
+        "operator": _operator(release),
         "code": {"version": release.code_version, "is_dirty": release.is_code_dirty},
         "configuration_hash": release.configuration_hash,
         "contracts_hash": release.contracts_hash,
+        "configuration": release.configuration,
         "engine": {
             "name": "duckdb",
             "version": release.engine_version,
@@ -114,6 +127,9 @@ def describe_tables(
             "rows": rows[contract.table],
             "rows_delta": rows[contract.table] - current_rows.get(contract.table, 0),
             "contract_version": contract.version,
+            "contract_sha256": contract.sha256,
+            "key": list(contract.key),
+            "month_column": contract.month_column,
             "schema_hash": _digest(schema),
             "content_hash": _digest([schema, sorted(parts.items())]),
         }
@@ -156,6 +172,10 @@ def read_manifest(release: Path) -> dict[str, Any]:
 def instant(value: datetime) -> str:
     """A UTC time as text."""
     return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _operator(release: Release) -> dict[str, Any] | None:
+    return None if release.operator is None else asdict(release.operator)
 
 
 def _check(result: CheckResult) -> dict[str, Any]:

@@ -22,10 +22,11 @@ from orchestration.gate.audit import FAILED, PASSED, WARNED, CheckResult, audit
 from orchestration.gate.checks import AuditContext
 from orchestration.gate.contracts import ProductContract, load_product_contracts
 from orchestration.gate.kpi_bounds import load_kpi_bounds
-from orchestration.gate.refusal import refuse_failed
+from orchestration.gate.operator import Operator
+from orchestration.gate.refusal import override_failed, refuse_failed
 from orchestration.publish import database, files, journal, manifest, parquet
 from orchestration.publish.describing import Release
-from orchestration.publish.flipping import STAGING, flip, recover, served_ids
+from orchestration.publish.flipping import STAGING, flip, recover, used_ids
 from orchestration.settings import Settings
 
 STEPS = (
@@ -89,6 +90,7 @@ def publish(
     settings: Settings,
     run_id: str,
     *,
+    operator: Operator | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     on_step: Callable[[str], None] = lambda step: None,
 ) -> PublishReport:
@@ -97,6 +99,8 @@ def publish(
     Args:
         settings: The home folder.
         run_id: The run that asks, for the manifest.
+        operator: The person who publishes by hand, perhaps despite failing checks; a person's
+            publication also ends a rollback with `--hold`.
         now: The clock of acts; no published table sees it.
         on_step: Told the name of each step of `STEPS` that is done.
 
@@ -106,14 +110,14 @@ def publish(
     recover(settings, now)
     on_step("cleared")
     state = journal.standing(settings)
-    if state.is_held:
+    if state.is_held and operator is None:
         return _report(settings, None, HELD)
     try:
-        candidate = _stage(settings, on_step)
+        candidate = _stage(settings, operator, on_step)
         reason = _reason_not_to_publish(settings, state, candidate)
         if reason:
             return _report(settings, candidate, reason)
-        release = _describe(settings, candidate, run_id, now())
+        release = _describe(settings, candidate, run_id, operator, now())
         on_step("described")
         _prove_unchanged(candidate)
         on_step("proved")
@@ -123,8 +127,12 @@ def publish(
         on_step("made_immutable")
         _move(settings, candidate, release)
         on_step("moved")
-        act = {"act": journal.PUBLISH, "at": manifest.instant(now()), "run_id": run_id}
+        act: dict[str, Any] = {"act": journal.PUBLISH, "run_id": run_id}
+        act["at"] = manifest.instant(now())
         act |= {"release_id": release.release_id, "content_hash": release.content_hash}
+        if operator is not None:
+            act |= {"by": operator.by, "reason": operator.reason}
+            act |= {"despite": list(operator.despite)}
         journal.append_act(settings, act)
         on_step("journalled")
         flip(settings, release.release_id)
@@ -140,7 +148,9 @@ def publish(
         files.remove_tree(settings.releases / STAGING)
 
 
-def _stage(settings: Settings, on_step: Callable[[str], None]) -> _Candidate:
+def _stage(
+    settings: Settings, operator: Operator | None, on_step: Callable[[str], None]
+) -> _Candidate:
     folder = settings.releases / STAGING / "candidate"
     folder.mkdir(parents=True)
     contracts = load_product_contracts(settings.contracts / "products")
@@ -157,7 +167,7 @@ def _stage(settings: Settings, on_step: Callable[[str], None]) -> _Candidate:
     files.sync_tree(folder / parquet.FOLDER)
     on_step("exported")
     context = AuditContext(_current_rows(known), load_kpi_bounds(settings))
-    results = tuple(audit(path, contracts, context))
+    results = override_failed(audit(path, contracts, context), operator)
     refuse_failed(settings, results)
     on_step("audited")
     return _Candidate(
@@ -182,7 +192,13 @@ def _reason_not_to_publish(
     return ""
 
 
-def _describe(settings: Settings, candidate: _Candidate, run_id: str, at: datetime) -> Release:
+def _describe(
+    settings: Settings,
+    candidate: _Candidate,
+    run_id: str,
+    operator: Operator | None,
+    at: datetime,
+) -> Release:
     version, is_dirty = manifest.code_version(settings.repo_root)
     release = Release(
         release_id=_free_release_id(settings, candidate),
@@ -197,9 +213,11 @@ def _describe(settings: Settings, candidate: _Candidate, run_id: str, at: dateti
         contracts_hash=manifest.hash_files(
             settings.contracts.rglob("*.odcs.yaml"), settings.contracts
         ),
+        configuration=manifest.hash_each(settings),
         engine_version=duckdb.__version__,
         storage_version=database.STORAGE_VERSION,
         checks=candidate.results,
+        operator=operator,
     )
     database.describe_release(candidate.folder / database.FILE_NAME, release)
     return release
@@ -207,7 +225,7 @@ def _describe(settings: Settings, candidate: _Candidate, run_id: str, at: dateti
 
 def _free_release_id(settings: Settings, candidate: _Candidate) -> str:
     name = f"{candidate.as_of:%Y-%m-%dT%H%M%SZ}-{candidate.content_hash[:12]}"
-    taken = served_ids(settings)
+    taken = used_ids(settings)
     suffixes = (f"{name}-{number}" for number in range(2, len(taken) + 3))
     return name if name not in taken else next(s for s in suffixes if s not in taken)
 
