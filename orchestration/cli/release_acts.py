@@ -119,6 +119,24 @@ def unpin(context: click.Context, release_id: str, reason: str, by: str, as_json
         click.echo(f"{report.release_id} is not pinned{'' if report.changed else ' anyway'}")
 
 
+@click.command("relocate")
+@_reason
+@_acting
+@click.pass_context
+def relocate(context: click.Context, reason: str, by: str, as_json: bool) -> None:
+    """Mend the paths of releases whose home was moved; each gets a twin with another id."""
+    from orchestration.pipeline.locking import writing
+    from orchestration.publish.replacing import relocate_releases
+
+    settings = settings_of(context)
+    with writing(settings):
+        report = relocate_releases(settings, by=by, reason=reason)
+    if as_json:
+        echo_json(report)
+    else:
+        click.echo(f"{len(report.replaced)} mended; current is {report.current}")
+
+
 @click.command("gc")
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @click.option("--json", "as_json", is_flag=True, help="Report as JSON.")

@@ -103,6 +103,7 @@ command.add_command(acts.publish)
 command.add_command(acts.pin)
 command.add_command(acts.unpin)
 command.add_command(acts.collect)
+command.add_command(acts.relocate)
 
 
 def _table_rows(tables: Any) -> list[tuple[Any, Any]]:

@@ -128,11 +128,28 @@ def comment(
     table: str,
     description: str,
     columns: Mapping[str, str],
+    *,
+    is_view: bool = False,
 ) -> None:
-    """Comment a table and its columns."""
-    connection.execute(f"comment on table main.{table} is {literal(description)}")
+    """Comment a table or view and its columns."""
+    kind = "view" if is_view else "table"
+    connection.execute(f"comment on {kind} main.{table} is {literal(description)}")
     for column, text in columns.items():
         connection.execute(f"comment on column main.{table}.{column} is {literal(text)}")
+
+
+def comment_contract(
+    connection: duckdb.DuckDBPyConnection, contract: ProductContract, *, is_view: bool
+) -> None:
+    """Comment a published table and those columns of its contract that it has."""
+    present = connection.execute(
+        "select column_name from duckdb_columns() "
+        "where database_name = current_database() and table_name = ?",
+        [contract.table],
+    ).fetchall()
+    names = {str(name) for (name,) in present}
+    described = {c.name: c.description for c in contract.columns if c.name in names}
+    comment(connection, contract.table, contract.description, described, is_view=is_view)
 
 
 def create_inputs(connection: duckdb.DuckDBPyConnection) -> None:

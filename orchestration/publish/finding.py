@@ -22,7 +22,7 @@ def release_folders(settings: Settings) -> list[Path]:
     return [
         folder
         for folder in settings.releases.iterdir()
-        if folder.is_dir() and not folder.name.startswith(".")
+        if folder.is_dir() and not folder.is_symlink() and not folder.name.startswith(".")
     ]
 
 

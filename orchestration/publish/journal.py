@@ -24,6 +24,8 @@ PIN = "pin"
 UNPIN = "unpin"
 COLLECT = "collect"
 ABANDONED = "abandoned"
+# Acts that give kept releases twins.
+REPLACEMENTS = (RELOCATE, ERASE)
 # Acts that end in a flip of `current` to their `release_id`.
 FLIPS = (PUBLISH, ROLL_BACK, RELOCATE, ERASE)
 
@@ -115,8 +117,8 @@ def pins(settings: Settings) -> dict[str, dict[str, Any]]:
             pinned[act["release_id"]] = act
         elif act["act"] == UNPIN:
             pinned.pop(act["release_id"], None)
-        elif act["act"] == ERASE:
-            for old, twin in act["redacted"].items():
+        elif act["act"] in REPLACEMENTS:
+            for old, twin in act["replaced"].items():
                 if old in pinned:
                     pinned[twin] = pinned.pop(old)
     return pinned

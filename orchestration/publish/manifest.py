@@ -19,7 +19,9 @@ import duckdb
 from orchestration.errors import JourneylineError
 from orchestration.gate.audit import CheckResult
 from orchestration.gate.contracts import ProductContract
+from orchestration.publish import files
 from orchestration.publish.describing import Release
+from orchestration.publish.staging import Staged
 from orchestration.settings import Settings
 
 FILE_NAME = "manifest.json"
@@ -111,18 +113,13 @@ def render(
     }
 
 
-def describe_tables(
-    contracts: Sequence[ProductContract],
-    rows: Mapping[str, int],
-    parquet_hashes: Mapping[str, str],
-    current_rows: Mapping[str, int],
-) -> dict[str, dict[str, Any]]:
+def describe_tables(staged: Staged, current_rows: Mapping[str, int]) -> dict[str, dict[str, Any]]:
     """Rows, change of rows, schema and content hash per published table."""
     described = {}
-    for contract in contracts:
+    rows = staged.rows
+    for contract in staged.contracts:
         schema = [[column.name, column.data_type] for column in contract.columns]
-        prefix = f"parquet/{contract.table}/"
-        parts = {name: sha for name, sha in parquet_hashes.items() if name.startswith(prefix)}
+        parts = {part.path: part.sha256 for part in staged.parts if part.table == contract.table}
         described[contract.table] = {
             "rows": rows[contract.table],
             "rows_delta": rows[contract.table] - current_rows.get(contract.table, 0),
@@ -130,10 +127,30 @@ def describe_tables(
             "contract_sha256": contract.sha256,
             "key": list(contract.key),
             "month_column": contract.month_column,
+            "is_view": contract.table in staged.viewed,
             "schema_hash": _digest(schema),
             "content_hash": _digest([schema, sorted(parts.items())]),
         }
     return described
+
+
+def describe_files(staged: Staged) -> dict[str, dict[str, Any]]:
+    """Hash and size of every file of a candidate; what is known of its Parquet besides."""
+    entries: dict[str, dict[str, Any]] = {
+        part.path: {
+            "sha256": part.sha256,
+            "bytes": part.bytes_count,
+            "rows": part.rows,
+            "fingerprint": part.fingerprint,
+            "is_linked": part.is_linked,
+        }
+        for part in staged.parts
+    }
+    for name in files.files_under(staged.folder):
+        if name not in entries:
+            path = staged.folder / name
+            entries[name] = {"sha256": files.sha256_of(path), "bytes": path.stat().st_size}
+    return entries
 
 
 def describe_inputs(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:

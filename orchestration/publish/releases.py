@@ -22,6 +22,7 @@ from orchestration.publish.finding import (
     release_folders,
 )
 from orchestration.publish.flipping import flip, recover
+from orchestration.publish.replacing import strayed_views
 from orchestration.settings import Settings
 
 ROLLED_BACK = "rolled back"
@@ -237,4 +238,10 @@ def opening_problems(folder: Path) -> list[str]:
         return [f"{database.FILE_NAME} cannot be opened: {error}"]
     if row is None or row[0] != folder.name:
         return [f"{database.FILE_NAME} is of another release."]
+    strayed = strayed_views(folder)
+    if strayed:
+        return [
+            f"{', '.join(strayed)} lead to files of another place; "
+            "`journeyline releases relocate` mends them."
+        ]
     return []
