@@ -115,7 +115,12 @@ _TABLES = {
 }
 _DESCRIBED = {"_inputs": _INPUTS, "_columns": _COLUMNS, "_checks": _CHECKS, "_release": _RELEASE}
 _CHECK_FIELDS = ("name", "table", "column", *tuple(_CHECKS)[3:])
-_KEYS = {"delivery_id", "check_name", "release_id", "table_name", "column_name"}
+_KEYS = {
+    "_inputs": ("source", "entity", "delivery_id"),
+    "_columns": ("table_name", "column_name"),
+    "_checks": ("check_name",),
+    "_release": ("release_id",),
+}
 
 
 def literal(value: str) -> str:
@@ -188,7 +193,7 @@ def create_columns(
             )
     for table, columns in _DESCRIBED.items():
         for number, (name, text) in enumerate(columns.items(), start=1):
-            is_key = name in _KEYS and (table != "_checks" or name == "check_name")
+            is_key = name in _KEYS[table]
             kind = _type_of(name)
             rows.append((table, name, kind, text, "internal", None, is_key, None, number))
     connection.executemany("insert into main._columns values (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)

@@ -77,6 +77,7 @@ def code_version(repo_root: Path) -> tuple[str | None, bool | None]:
 def render(
     release: Release,
     inputs: Sequence[Mapping[str, Any]],
+    sources: Mapping[str, Mapping[str, Any]],
     tables: Mapping[str, Mapping[str, Any]],
     hashes: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
@@ -85,6 +86,7 @@ def render(
     Args:
         release: What the release says about itself.
         inputs: One entry per delivery.
+        sources: Deliveries, rows, watermark and staleness per source table.
         tables: Rows, schema and hash per published table.
         hashes: SHA-256 and bytes per file of the release, the manifest left out.
     """
@@ -106,6 +108,7 @@ def render(
             "version": release.engine_version,
             "storage_version": release.storage_version,
         },
+        "sources": dict(sources),
         "inputs": list(inputs),
         "tables": dict(tables),
         "checks": [_check(result) for result in release.checks],

@@ -27,6 +27,7 @@ from orchestration.gate.refusal import override_failed, refuse_failed
 from orchestration.publish import database, files, journal, manifest
 from orchestration.publish.describing import Release
 from orchestration.publish.flipping import STAGING, flip, free_id, recover, used_ids
+from orchestration.publish.freshness import describe_sources, load_freshness
 from orchestration.publish.parquet import Served
 from orchestration.publish.policy import load_policy
 from orchestration.publish.staging import Staged, prove_unchanged, stage
@@ -166,12 +167,15 @@ def _stage(
         self_contained_bytes=load_policy(settings).self_contained_gigabytes * 10**9,
     )
     on_step("built")
-    context = AuditContext(_current_rows(known), load_kpi_bounds(settings))
+    as_of = _as_of(settings)
+    context = AuditContext(
+        _current_rows(known), load_kpi_bounds(settings), load_freshness(settings), as_of
+    )
     results = override_failed(audit(staged.path, contracts, context), operator)
     refuse_failed(settings, results)
     on_step("audited")
     content_hash = manifest.content_hash(contracts, staged.hashes, results)
-    return _Candidate(staged, _as_of(settings), results, content_hash)
+    return _Candidate(staged, as_of, results, content_hash)
 
 
 def _reason_not_to_publish(
@@ -229,7 +233,8 @@ def _write_manifest(settings: Settings, candidate: _Candidate, release: Release)
         inputs = manifest.describe_inputs(connection)
     current_rows = _current_rows(_current_manifest(settings))
     tables = manifest.describe_tables(staged, current_rows)
-    content = manifest.render(release, inputs, tables, manifest.describe_files(staged))
+    sources = describe_sources(inputs, load_freshness(settings), release.as_of)
+    content = manifest.render(release, inputs, sources, tables, manifest.describe_files(staged))
     files.write_durably(candidate.folder / manifest.FILE_NAME, json.dumps(content, indent=2) + "\n")
 
 

@@ -149,6 +149,19 @@ def verify_release(settings: Settings, release_id: str | None = None) -> Verific
     return Verification(folder.name, len(stated), sum(e["bytes"] for e in stated.values()))
 
 
+def stale_sources(settings: Settings) -> list[str]:
+    """Source tables of the current release whose last good delivery is older than promised."""
+    if journal.current_release(settings) is None:
+        return []
+    sources = manifest.read_manifest(find_release(settings, CURRENT)).get("sources", {})
+    return [
+        f"{name}: last good delivery {entry['watermark']}, promised every "
+        f"{entry['freshness_days']:g} days"
+        for name, entry in sources.items()
+        if entry["is_stale"]
+    ]
+
+
 def rollback_in_force(settings: Settings) -> dict[str, Any] | None:
     """The rollback that no publication has superseded yet, as the journal has it."""
     act = journal.standing(settings).rollback
