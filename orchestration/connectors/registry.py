@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from orchestration.connectors.entries import (
@@ -85,10 +85,13 @@ def _feed(entry: Connector, contract: Contract, folder: Path, settings: Settings
 
 
 def _rest_feed(entry: RestEntry, contract: Contract) -> Feed:
-    from orchestration.connectors import zendesk
+    from orchestration.connectors import hubspot, zendesk
 
     entity = contract.entity
-    vendors = {"zendesk": (zendesk.TABLES, zendesk.ZendeskFeed)}
+    vendors: dict[str, tuple[tuple[str, ...], Callable[..., Feed]]] = {
+        "hubspot": (hubspot.TABLES, hubspot.HubSpotFeed),
+        "zendesk": (zendesk.TABLES, zendesk.ZendeskFeed),
+    }
     tables, feed = vendors[entry.kind]
     if entity not in tables:
         raise JourneylineError(
