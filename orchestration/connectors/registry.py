@@ -85,11 +85,16 @@ def _feed(entry: Connector, contract: Contract, folder: Path, settings: Settings
 
 
 def _rest_feed(entry: RestEntry, contract: Contract) -> Feed:
-    from orchestration.connectors import hubspot, zendesk
+    from orchestration.connectors import hubspot, mailchimp, zendesk
+    from orchestration.connectors.mailchimp_activity import ActivityFeed
 
     entity = contract.entity
     vendors: dict[str, tuple[tuple[str, ...], Callable[..., Feed]]] = {
         "hubspot": (hubspot.TABLES, hubspot.HubSpotFeed),
+        "mailchimp": (
+            mailchimp.TABLES,
+            ActivityFeed if entity == "email_activity" else mailchimp.MailchimpFeed,
+        ),
         "zendesk": (zendesk.TABLES, zendesk.ZendeskFeed),
     }
     tables, feed = vendors[entry.kind]

@@ -115,8 +115,12 @@ class Api:
 
     def download(self, url: str) -> bytes:
         """The bytes at an address that the API gave, asked for without the API's secret."""
-        with _explained(urlsplit(url).netloc):
+        where = urlsplit(url).netloc
+        with _explained(where):
             response = self._client.session.get(url)
+            if response.status_code in (401, 403):
+                # The address itself was the permission, and it is over.
+                raise Refused(response.status_code, where)
             response.raise_for_status()
             return bytes(response.content)
 
