@@ -15,7 +15,7 @@ _COMMANDS = {
     "run": ("orchestration.cli.run", "Run the nights that wait and publish a release."),
     "status": ("orchestration.cli.status", "What is published, what waits, what was refused."),
     "releases": ("orchestration.cli.releases", "List, show, verify or roll back releases."),
-    "sources": ("orchestration.cli.sources", "List sources, land files."),
+    "sources": ("orchestration.cli.fetch", "List sources, land files, fetch from connectors."),
     "quarantine": ("orchestration.cli.quarantine", "List or show rows that broke their contract."),
     "contracts": ("orchestration.cli.contracts", "Rewrite what is derived from contracts."),
 }
