@@ -16,7 +16,7 @@ _COMMANDS = {
     "status": ("orchestration.cli.status", "What is published, what waits, what was refused."),
     "releases": ("orchestration.cli.releases", "List, show, verify or roll back releases."),
     "sources": ("orchestration.cli.fetch", "List sources, land files, fetch from connectors."),
-    "quarantine": ("orchestration.cli.quarantine", "List or show rows that broke their contract."),
+    "quarantine": ("orchestration.cli.quarantine", "Rows that broke their contract."),
     "contracts": ("orchestration.cli.contracts", "Rewrite what is derived from contracts."),
 }
 
