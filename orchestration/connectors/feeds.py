@@ -18,12 +18,15 @@ class Page:
     Args:
         lines: Records as JSON, one line each.
         position: Where to go on after this page; None at the end.
-        file: A file as it was delivered, instead of records; landed under its own name.
+        file: A file as it was delivered, instead of records.
+        may_repeat: Equal records are the source's own and are kept: a query has no pages that
+            could come twice.
     """
 
     lines: list[str]
     position: Position | None
     file: Path | None = None
+    may_repeat: bool = False
 
 
 class PositionLost(Exception):

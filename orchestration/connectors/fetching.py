@@ -141,7 +141,10 @@ def _complete(
             kept.discard()
             raise
     if kept.file.exists() and kept.file.stat().st_size:
-        landed.append(_land(settings, table, kept.file, clock()))
+        file = kept.file
+        if table.contract.format == "csv":
+            file = _as_csv(file, table.columns)
+        landed.append(_land(settings, table, file, clock()))
     cursor = {**table.feed.finish(kept.plan), "deliveries": [one.delivery_id for one in landed]}
     write_cursor(folder, cursor)
     done = Fetched(
@@ -182,23 +185,32 @@ def _take_pages(
 
 def _land(settings: Settings, table: Fetchable, file: Path, received_at: datetime) -> Landed:
     contract = table.contract
-    if contract.format == "csv" and file.suffix == ".ndjson" and table.columns:
-        file = _as_csv(file, table.columns)
     return land_once(settings, contract.source, contract.entity, file, received_at)
 
 
 def _as_csv(file: Path, columns: Mapping[str, str]) -> Path:
-    """The kept records as CSV, for a contract that reads CSV."""
+    """The kept records as CSV, for a contract that reads CSV.
+
+    Args:
+        file: The records.
+        columns: Header and JSON path of each column; nothing means the first record's own names.
+    """
     target = file.with_suffix(".csv")
     with (
         file.open(encoding="utf-8", newline="\n") as reader,
         target.open("w", encoding="utf-8", newline="") as writer,
     ):
         rows = csv.writer(writer, lineterminator="\n")
-        rows.writerow(columns)
-        for line in reader:
+        header: list[str] = list(columns)
+        for number, line in enumerate(reader):
             record = json.loads(line)
-            rows.writerow(_cell(value_at(record, path)) for path in columns.values())
+            if number == 0:
+                header = header or list(record)
+                rows.writerow(header)
+            if columns:
+                rows.writerow(_cell(value_at(record, path)) for path in columns.values())
+            else:
+                rows.writerow(_cell(record.get(name)) for name in header)
     return target
 
 

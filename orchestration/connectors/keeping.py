@@ -152,7 +152,9 @@ class Kept:
         Raises:
             Endless: The page leads back to one that was taken before.
         """
-        fresh = [line for line in page.lines if self._is_new(line)]
+        fresh = page.lines
+        if not page.may_repeat:
+            fresh = [line for line in fresh if self._is_new(line)]
         data = "".join(f"{line}\n" for line in fresh).encode()
         with self.file.open("ab") as file:
             file.write(data)
@@ -166,11 +168,12 @@ class Kept:
                 "paging is broken and its vendor has to know.",
             )
         with (self.folder / "pages.ndjson").open("ab") as file:
-            told = {"bytes": self._bytes, "records": len(fresh), "position": page.position}
+            taken = len(fresh) + (page.file is not None)
+            told = {"bytes": self._bytes, "records": taken, "position": page.position}
             file.write((json.dumps(told) + "\n").encode())
             _flush(file)
-        self._note(page.position, len(fresh))
-        return len(fresh)
+        self._note(page.position, taken)
+        return taken
 
     def restart(self) -> None:
         """Forget the pages, not the plan."""

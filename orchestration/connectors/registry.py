@@ -9,6 +9,7 @@ from orchestration.connectors.entries import (
     Connector,
     RestEntry,
     RestTable,
+    StorageEntry,
 )
 from orchestration.connectors.feeds import Feed
 from orchestration.connectors.fetching import Fetchable, fingerprint_of
@@ -81,7 +82,18 @@ def fetchable(settings: Settings, label: str) -> Fetchable:
 def _feed(entry: Connector, contract: Contract, folder: Path, settings: Settings) -> Feed:
     if isinstance(entry, RestEntry):
         return _rest_feed(entry, contract)
-    raise AssertionError(entry.kind)
+    if isinstance(entry, StorageEntry):
+        from orchestration.connectors.object_storage import StorageFeed
+
+        return StorageFeed(entry, contract, entry.tables[contract.entity], folder)
+    table = entry.tables[contract.entity]
+    if entry.kind == "postgresql":
+        from orchestration.connectors.postgresql import PostgresFeed
+
+        return PostgresFeed(entry, contract, table, settings)
+    from orchestration.connectors.sql_url import SqlUrlFeed
+
+    return SqlUrlFeed(entry, contract, table, settings)
 
 
 def _rest_feed(entry: RestEntry, contract: Contract) -> Feed:
