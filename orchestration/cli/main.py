@@ -18,8 +18,8 @@ _COMMANDS = {
         "orchestration.cli.releases",
         "List, compare, verify, publish, roll back, keep releases.",
     ),
-    "sources": ("orchestration.cli.sources", "List sources, land files."),
-    "quarantine": ("orchestration.cli.quarantine", "List or show rows that broke their contract."),
+    "sources": ("orchestration.cli.fetch", "List sources, land files, fetch from connectors."),
+    "quarantine": ("orchestration.cli.quarantine", "Rows that broke their contract."),
     "contracts": ("orchestration.cli.contracts", "Rewrite what is derived from contracts."),
 }
 
