@@ -251,12 +251,23 @@ def _kpi_check(contract: ProductContract, bound: KpiBound) -> Check:
 def _freshness_check(source: str, entity: str, oldest: datetime) -> Check:
     """A source that stands still is reported and stops nothing: its last good data is served."""
     named = [name.replace("'", "''") for name in (source, entity)]
+    mine = f"entity = '{named[1]}'"
+    good = "status = 'loaded'"
+    before = f"< timestamp '{oldest:%Y-%m-%d %H:%M:%S}'"
+    # A table on which nothing changed is not delivered: its source speaks for it then.
     sql = f"""
-        select source, entity, max(received_at) as newest_received_at
+        select
+            source,
+            max(received_at) filter ({mine} and {good}) as newest_received_at
         from _inputs
-        where source = '{named[0]}' and entity = '{named[1]}' and status = 'loaded'
-        group by all
-        having max(received_at) < timestamp '{oldest:%Y-%m-%d %H:%M:%S}'"""
+        where source = '{named[0]}'
+        group by source
+        having
+            newest_received_at {before}
+            and (
+                max(received_at) filter ({good}) {before}
+                or max(received_at) filter ({mine} and not {good}) > newest_received_at
+            )"""
     return Check(
         name=f"{source}.{entity}.freshness",
         table="_inputs",

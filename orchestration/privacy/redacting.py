@@ -22,7 +22,7 @@ from orchestration import warehouse
 from orchestration.errors import JourneylineError
 from orchestration.keys import hmac_blocks, ledger_key
 from orchestration.privacy.handles import CUSTOMER, Privacy
-from orchestration.publish import database, describing, manifest, parquet
+from orchestration.publish import database, describing, files, manifest, parquet
 from orchestration.publish.finding import release_folders
 from orchestration.publish.replacing import Twin, finish_manifest, name_twins
 from orchestration.settings import Settings
@@ -122,7 +122,7 @@ def _build(
         rows[table] += _write_part(connection, twin, name, conditions.get(table))
     _copy_rest(twin, content)
     _write_database(connection, settings, twin, content, paths)
-    hashes = {n: hashlib.sha256((twin.folder / n).read_bytes()).hexdigest() for n in names}
+    hashes = {name: files.sha256_of(twin.folder / name) for name in names}
     tables = {}
     for table, entry in content["tables"].items():
         parts = {name: hashes[name] for name in paths[table]}
@@ -189,7 +189,7 @@ def _write_database(
         connection.execute("use twin")
         connection.execute("begin transaction")
         for table, entry in content["tables"].items():
-            if entry["is_view"]:
+            if entry.get("is_view"):
                 database.create_view(connection, table, home, paths[table])
             else:
                 source = database.read_files(twin.folder, paths[table])

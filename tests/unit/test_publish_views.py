@@ -93,7 +93,14 @@ def test_a_moved_home_is_mended_by_twins_and_nothing_is_edited(
     assert sorted(p.name for p in moved.releases.iterdir() if p.name.startswith(".")) == []
 
 
-@pytest.mark.parametrize("last_step", ["described", "moved", "journalled"])
+@pytest.mark.parametrize(
+    "last_step",
+    [
+        "described",
+        pytest.param("moved", marks=pytest.mark.slow),
+        pytest.param("journalled", marks=pytest.mark.slow),
+    ],
+)
 def test_a_publisher_of_views_that_dies_leaves_nothing(
     large: Settings, tmp_path: Path, last_step: str
 ) -> None:

@@ -105,6 +105,7 @@ def test_readers_see_products_only_and_their_own_views_and_grants_survive(
             execute(connection, "reset role")
 
 
+@pytest.mark.slow
 def test_a_rollback_is_followed(home: Settings, follower: str, server: str) -> None:
     first = home.current.resolve().name
     follow_all(home)
@@ -132,6 +133,7 @@ def test_an_outage_leaves_the_release_out_and_is_caught_up(
     assert (following.release_id, following.is_behind) == (after, False)
 
 
+@pytest.mark.slow
 def test_a_long_reader_keeps_its_release_and_holds_nobody_up(
     home: Settings, follower: str, server: str
 ) -> None:
@@ -152,6 +154,7 @@ def test_a_long_reader_keeps_its_release_and_holds_nobody_up(
         assert rows(reader, f"select distinct country from {follower}.dim_customers") == [("3",)]
 
 
+@pytest.mark.slow
 def test_slots_of_releases_that_are_gone_are_emptied(
     home: Settings, follower: str, server: str
 ) -> None:
