@@ -14,8 +14,11 @@ _COMMANDS = {
     "demo": ("orchestration.cli.demo", "Generate the demo company, or add the nights it lacks."),
     "run": ("orchestration.cli.run", "Run the nights that wait and publish a release."),
     "status": ("orchestration.cli.status", "What is published, what waits, what was refused."),
-    "releases": ("orchestration.cli.releases", "List, show, verify or roll back releases."),
-    "sources": ("orchestration.cli.sources", "List sources, land files."),
+    "releases": (
+        "orchestration.cli.releases",
+        "List, compare, verify, publish, roll back, keep releases.",
+    ),
+    "sources": ("orchestration.cli.fetch", "List sources, land files, fetch from connectors."),
     "quarantine": ("orchestration.cli.quarantine", "Rows that broke their contract."),
     "contracts": ("orchestration.cli.contracts", "Rewrite what is derived from contracts."),
 }
