@@ -63,6 +63,38 @@ def list_tables(context: click.Context, as_json: bool) -> None:
     )  # fmt: skip
 
 
+@command.command("drift")
+@click.option("--source", help="Only this source.")
+@click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
+@click.pass_context
+def drift(context: click.Context, source: str | None, as_json: bool) -> None:
+    """Show how deliveries came to differ from their contracts, and what is proposed."""
+    from orchestration.ingest.overview import list_drift
+
+    records = list_drift(settings_of(context), source)
+    if as_json:
+        echo_json(records)
+        return
+    if not records:
+        click.echo("nothing has drifted")
+        return
+    echo_table(
+        "drift",
+        ("table", "column", "change", "detail", "first in", "received"),
+        [
+            (
+                f"{r.source}/{r.entity}",
+                r.column_name,
+                r.change,
+                r.detail,
+                r.delivery_id,
+                r.received_at,
+            )
+            for r in records
+        ],
+    )
+
+
 @command.command("land")
 @click.argument("table", metavar="SOURCE/ENTITY")
 @click.argument("files", nargs=-1, required=True)

@@ -29,7 +29,7 @@ from orchestration.ingest.appending import (
 )
 from orchestration.ingest.columnar import parquet_header
 from orchestration.ingest.contracts import Contract
-from orchestration.ingest.drift import drifted_deliveries, record_drift
+from orchestration.ingest.drift import SeenFile, judge_drift
 from orchestration.ingest.guards import guard_delivery
 from orchestration.ingest.landing import Delivery
 from orchestration.ingest.records import rewrite
@@ -157,17 +157,15 @@ def _load_ready(
     described = [(f.path, f.delivery, f.delivery.delivery_id in todo.again) for f in ready]
     describe_files(connection, contract, described)
     describe_acts(connection, todo.acts)
-    files = [(f.delivery, f.header) for f in ready if f.delivery.delivery_id not in todo.again]
-    drifted: dict[str, str] = {}
-    if contract.drift_policy == "stop":
-        drifted = drifted_deliveries(connection, contract, files)
-        hold_deliveries(connection, drifted, "drift")
+    new = [file for file in ready if file.delivery.delivery_id not in todo.again]
+    seen = [SeenFile(file.delivery, file.path, file.header) for file in new]
+    drifted = judge_drift(connection, contract, seen)
+    hold_deliveries(connection, drifted, "drift")
     find_duplicates(connection, contract)
     append_rows(connection, contract, load_number)
     append_quarantine(connection, contract)
-    record_drift(connection, contract, files)
     counts = count_rows(connection, contract, load_number)
-    for table in ("batch", "batch_files", "batch_acts", "batch_duplicates"):
+    for table in ("batch", "batch_files", "batch_acts", "batch_drifted", "batch_duplicates"):
         connection.execute(f"drop table temp.{table}")
     before = _forget(connection, contract, todo.again)
     rows = []

@@ -89,7 +89,7 @@ def batch_sql(contract: Contract, files: list[Path], too_deep: list[str]) -> str
     rules = rules_of(contract)
     columns = list(enumerate(contract.columns, start=1))
     texts = ", ".join(f"nullif({_text(contract, i)}, '') as t{i}" for i, _ in columns)
-    casts = ", ".join(f"{_cast(column, f't{i}')} as c{i}" for i, column in columns)
+    casts = ", ".join(f"{cast_sql(column, f't{i}')} as c{i}" for i, column in columns)
     names = ", ".join(f"c{i}" for i, _ in columns)
     failure = " ".join(f"when {rule.condition} then {rule.number}" for rule in rules)
     values = " ".join(f"when {rule.number} then {rule.value}" for rule in rules)
@@ -168,7 +168,8 @@ def json_parents(contract: Contract) -> list[str]:
     found = {""}
     if not contract.is_flat:
         for column in contract.columns:
-            found.update(_prefixes(column.path)[:-1])
+            for path in (column.path, *column.aliases):
+                found.update(_prefixes(path)[:-1])
     return sorted(found)
 
 
@@ -176,15 +177,24 @@ def known_keys(contract: Contract) -> dict[str, list[Column]]:
     """Every key the contract reads or passes, with the columns that stand on it."""
     found: dict[str, list[Column]] = {}
     for column in contract.columns:
-        prefixes = [column.path] if contract.is_flat else _prefixes(column.path)
-        for prefix in prefixes:
-            found.setdefault(prefix, []).append(column)
+        for path in (column.path, *column.aliases):
+            for prefix in [path] if contract.is_flat else _prefixes(path):
+                found.setdefault(prefix, []).append(column)
     return found
 
 
 def json_path(contract: Contract, column: Column) -> str:
     """Where in a JSON record the column is, as DuckDB reads a path."""
-    return f'$."{column.path}"' if contract.is_flat else _json_path(column.path)
+    return _path_of(contract, column.path)
+
+
+def _path_of(contract: Contract, path: str) -> str:
+    return f'$."{path}"' if contract.is_flat else _json_path(path)
+
+
+def _aliases(contract: Contract) -> list[str]:
+    """All aliases, in the order in which the reader has their texts after the columns' own."""
+    return [alias for column in contract.columns for alias in column.aliases]
 
 
 def _prefixes(path: str) -> list[str]:
@@ -200,10 +210,13 @@ def _json_path(path: str) -> str:
 
 
 def _texts_of_json(contract: Contract, too_deep: list[str]) -> str:
-    paths = ", ".join(literal(json_path(contract, column)) for column in contract.columns)
-    parents = ", ".join(
-        literal(_json_path(parent) if parent else "$") for parent in json_parents(contract)
+    paths = ", ".join(
+        [literal(json_path(contract, column)) for column in contract.columns]
+        + [literal(_path_of(contract, alias)) for alias in _aliases(contract)]
     )
+    inner = [literal(_json_path(parent)) for parent in json_parents(contract) if parent]
+    parents = ", ".join(["'$'", *inner])
+    kinds = f" || '|' || to_json(json_type(line, [{', '.join(inner)}]))::varchar" if inner else ""
     deep = ""
     if too_deep:
         listed = ", ".join(literal(digest) for digest in too_deep)
@@ -212,7 +225,7 @@ def _texts_of_json(contract: Contract, too_deep: list[str]) -> str:
     return f"""
 select file_path, line,
     case when is_object then json_extract_string(line, [{paths}]) end as texts,
-    case when is_object then json_keys(line, [{parents}])::json::varchar end as shape
+    case when is_object then json_keys(line, [{parents}])::json::varchar{kinds} end as shape
 from (
     select *, case {deep} when ltrim(line)[1] <> '{{' then false else json_valid(line) end
         as is_object
@@ -232,6 +245,11 @@ from lines
 
 def _text(contract: Contract, number: int) -> str:
     text = f"texts[{number}]"
+    if contract.is_json and (aliases := contract.columns[number - 1].aliases):
+        before = sum(len(column.aliases) for column in contract.columns[: number - 1])
+        first = len(contract.columns) + before + 1
+        others = [f"texts[{first + place}]" for place in range(len(aliases))]
+        text = f"coalesce({', '.join([text, *others])})"
     return text if contract.is_json else f"replace({text}, {_NEWLINE}, chr(10))"
 
 
@@ -240,7 +258,8 @@ def _hash(numbers: list[int]) -> str:
     return f"md5_number_lower(concat_ws({_FIELD}, {parts}))"
 
 
-def _cast(column: Column, text: str) -> str:
+def cast_sql(column: Column, text: str) -> str:
+    """The value of a text as the column's type; null where it is none."""
     kind = column.physical_type
     if kind == "text":
         return text

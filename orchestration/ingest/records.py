@@ -196,8 +196,10 @@ def _header(lines: Iterator[str], contract: Contract) -> list[str]:
 
 
 def _places(header: list[str], contract: Contract) -> list[int | None]:
+    """Where the header has each column of the contract, by its path or one of its aliases."""
     return [
-        header.index(column.path) if column.path in header else None for column in contract.columns
+        next((header.index(name) for name in (c.path, *c.aliases) if name in header), None)
+        for c in contract.columns
     ]
 
 
