@@ -111,4 +111,4 @@ def test_writing_the_tables_twice_replaces_them(tmp_path: Path) -> None:
         prefix = connection.execute("from config.identity_settings").fetchall()
     assert names == [("bob", 1), ("robert", 1)]
     assert blocked == [("email", "^info@", "role mailbox")]
-    assert prefix == [("+1",)]
+    assert prefix == [("+1", None, None, None, None)]
