@@ -27,11 +27,13 @@ from orchestration.ingest.appending import (
     find_duplicates,
     hold_deliveries,
 )
+from orchestration.ingest.columnar import parquet_header
 from orchestration.ingest.contracts import Contract
 from orchestration.ingest.drift import drifted_deliveries, record_drift
-from orchestration.ingest.guards import Refused, guard_delivery
+from orchestration.ingest.guards import guard_delivery
 from orchestration.ingest.landing import Delivery
-from orchestration.ingest.records import rewrite_csv, rewrite_ndjson
+from orchestration.ingest.records import rewrite
+from orchestration.ingest.unpacking import Refused
 
 
 @dataclass
@@ -125,14 +127,14 @@ def _prepare(delivery: Delivery, contract: Contract, work: Path, number: int) ->
     target = work / f"{contract.source}-{contract.entity}-{number}"
     try:
         guarded = guard_delivery(delivery, contract)
-        if contract.format == "csv":
-            written = rewrite_csv(delivery, contract, target)
-            file = ReadyFile(delivery, target, written.record_count, written.header)
-        elif guarded.is_plain:
+        if contract.format == "parquet":
+            header = parquet_header(delivery.file)
+            file = ReadyFile(delivery, delivery.file, guarded.line_count, header)
+        elif contract.format == "ndjson" and guarded.is_plain and contract.trailer is None:
             file = ReadyFile(delivery, delivery.file, guarded.line_count, ())
         else:
-            written = rewrite_ndjson(delivery, target)
-            file = ReadyFile(delivery, target, written.record_count, ())
+            written = rewrite(delivery, contract, target)
+            file = ReadyFile(delivery, target, written.record_count, written.header)
         if delivery.row_count is not None and delivery.row_count != file.record_count:
             raise Refused(
                 f"the manifest counts {delivery.row_count} rows, the file has {file.record_count}"
@@ -242,7 +244,7 @@ def _read_batch(
 ) -> None:
     paths = [file.path for file in files]
     too_deep: list[str] = []
-    if contract.format == "ndjson" and paths:
+    if contract.format in ("ndjson", "json") and paths:
         suspects = connection.execute(reading.suspects_sql(paths)).fetchall()
         too_deep = [
             md5(line.encode()).hexdigest()

@@ -14,6 +14,7 @@ from orchestration.errors import JourneylineError
 from orchestration.ingest.acts import acts_path, append_acts, read_acts
 from orchestration.ingest.loader import load_deliveries
 from orchestration.ingest.quarantine import act_on_quarantine, list_quarantine, show_quarantine
+from orchestration.ingest.trends import quarantine_trends
 from orchestration.settings import Settings
 
 NIGHT = timedelta(days=1)
@@ -192,3 +193,27 @@ def test_the_command_line_replays_and_discards(
     groups = {g["rule"]: g for g in json.loads(capsys.readouterr().out)}
     assert groups["rate_bound"]["replay_count"] == 40
     assert groups["wrong_type"]["discarded_count"] == 20
+
+
+def test_trends_count_by_night_and_samples_show_no_value_of_a_person(settings: Settings) -> None:
+    for night, broken in enumerate((2, 5)):
+        rows = [group(100 * night + n) for n in range(200)]
+        for row in rows[:broken]:
+            row["updated_at"] = "12 March"
+        land(settings, "zendesk/groups", lines(rows), FIRST + night * NIGHT)
+    people = [{"id": str(n), "role": "agent", "email": f"p{n}@example.com"} for n in range(100)]
+    for person in people:
+        person |= {"created_at": "2025-01-01T00:00:00Z", "updated_at": "2025-01-01T00:00:00Z"}
+    people[0]["created_at"] = "Ann Smith"
+    land(settings, "zendesk/users", lines([*people, '{"email": "ann@example.com"']))
+    load_deliveries(settings, None)
+    trends = quarantine_trends(settings)
+    groups = trends["zendesk/groups"]
+    assert [(n.landed_count, n.quarantined_count) for n in groups.nights] == [(200, 2), (200, 5)]
+    assert groups.waiting_count == 7
+    assert [(s.rule, s.masked_value, s.row_count) for s in groups.samples] == [
+        ("wrong_type", "99 xxxxx", 7)
+    ]
+    shown = repr(trends["zendesk/users"].samples)
+    assert "malformed_json" in shown and "xxx xxxxx" in shown
+    assert "ann" not in shown.lower().replace("malformed", "")
