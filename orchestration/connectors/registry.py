@@ -7,6 +7,7 @@ from pathlib import Path
 
 from orchestration.connectors.entries import (
     Connector,
+    EltEntry,
     RestEntry,
     RestTable,
     StorageEntry,
@@ -86,6 +87,10 @@ def _feed(entry: Connector, contract: Contract, folder: Path, settings: Settings
         from orchestration.connectors.object_storage import StorageFeed
 
         return StorageFeed(entry, contract, entry.tables[contract.entity], folder)
+    if isinstance(entry, EltEntry):
+        from orchestration.connectors.elt import EltFeed
+
+        return EltFeed(entry, contract)
     table = entry.tables[contract.entity]
     if entry.kind == "postgresql":
         from orchestration.connectors.postgresql import PostgresFeed
