@@ -187,6 +187,59 @@ def _fill_zendesk(vendor: Zendesk, company: Settings) -> None:
     vendor.tables["ticket_events"] = audits
 
 
+def write_fivetran(company: Settings, folder: Path) -> None:
+    """Write a company's support desk as the tables that Fivetran lands of it."""
+    folder.mkdir()
+    tables = {
+        "user": [
+            _flat(row) for row in newest(landed(company, "zendesk", "users"), "id", "updated_at")
+        ],
+        "group": [_flat(row) for row in landed(company, "zendesk", "groups")],
+        "satisfaction_rating": [
+            _flat(row)
+            for row in newest(
+                landed(company, "zendesk", "satisfaction_ratings"), "id", "updated_at"
+            )
+        ],
+        "ticket": [
+            {**_flat(row), "via_channel": row["via"]["channel"]}
+            for row in newest(landed(company, "zendesk", "tickets"), "id", "updated_at")
+        ],
+        "ticket_comment": [
+            {
+                **{name: row[name] for name in ("id", "ticket_id", "body", "public")},
+                "user_id": row["author_id"],
+                "created": _plain_time(row["created_at"]),
+            }
+            for row in landed(company, "zendesk", "comments")
+        ],
+        "ticket_field_history": [
+            {
+                **{name: row[name] for name in ("ticket_id", "field_name", "value")},
+                "user_id": row["updater_id"],
+                "updated": _plain_time(row["created_at"]),
+            }
+            for row in landed(company, "zendesk", "ticket_events")
+        ],
+    }
+    for name, rows in tables.items():
+        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+            synced = {"_fivetran_synced": "2025-07-04 01:00:00.000", "_fivetran_deleted": "FALSE"}
+            writer = csv.DictWriter(file, [*rows[0], *synced])
+            writer.writeheader()
+            writer.writerows({**row, **synced} for row in rows)
+
+
+def _flat(row: Record) -> Record:
+    """A record's plain fields, times without a zone."""
+    plain = {name: value for name, value in row.items() if not isinstance(value, dict | list)}
+    return {n: _plain_time(v) if n.endswith("_at") else v for n, v in plain.items()}
+
+
+def _plain_time(text: str) -> str:
+    return text.replace("T", " ").removesuffix("Z")
+
+
 def _audit(row: Record, child: Record, by: Any) -> Record:
     return {
         "id": f"audit-{row['id']}",
