@@ -32,7 +32,7 @@ from orchestration.ingest.contracts import Contract
 from orchestration.ingest.drift import SeenFile, judge_drift
 from orchestration.ingest.guards import guard_delivery
 from orchestration.ingest.landing import Delivery
-from orchestration.ingest.records import rewrite
+from orchestration.ingest.records import plain_header, rewrite
 from orchestration.ingest.unpacking import Refused
 
 
@@ -132,6 +132,9 @@ def _prepare(delivery: Delivery, contract: Contract, work: Path, number: int) ->
             file = ReadyFile(delivery, delivery.file, guarded.line_count, header)
         elif contract.format == "ndjson" and guarded.is_plain and contract.trailer is None:
             file = ReadyFile(delivery, delivery.file, guarded.line_count, ())
+        elif contract.format == "csv" and guarded.is_simple_csv and contract.trailer is None:
+            header = plain_header(delivery, contract)
+            file = ReadyFile(delivery, delivery.file, guarded.line_count - 1, header)
         else:
             written = rewrite(delivery, contract, target)
             file = ReadyFile(delivery, target, written.record_count, written.header)
@@ -249,7 +252,8 @@ def _read_batch(
             for (line,) in suspects
             if reading.json_depth(line) > reading.MAX_JSON_DEPTH
         ]
-    query = reading.batch_sql(contract, paths or [Path(os.devnull)], too_deep)
+    headers = {file.path: file.header for file in files} or {Path(os.devnull): ()}
+    query = reading.batch_sql(contract, headers, too_deep)
     connection.execute(f"create or replace temp table batch as {query}")
 
 

@@ -9,9 +9,10 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -36,12 +37,16 @@ class Sample:
         delimiter: What stands between the fields of a CSV file.
         records: Values by path; a value is a text, or a list or an object as JSON.
         containers: Paths whose values are JSON.
+        paths: Every path that is there, one without any value too.
+        has_final_newline: Whether a text file ends with one.
     """
 
     format: str
     delimiter: str
     records: list[dict[str, str]]
     containers: frozenset[str]
+    paths: tuple[str, ...]
+    has_final_newline: bool = True
 
 
 def take_sample(settings: Settings, what: str) -> Sample:
@@ -85,12 +90,18 @@ def _of_file(path: Path) -> Sample:
 
         rows = load_workbook(str(path)).get_sheet_by_index(0).to_python(nrows=ROWS + 1)
         header = [str(cell) for cell in rows[0]] if rows else []
-        return _named("xlsx", ",", (dict(zip(header, row, strict=False)) for row in rows[1:]))
+        named = (dict(zip(header, row, strict=False)) for row in rows[1:])
+        return _named("xlsx", ",", header, named)
     text = _head(path, suffix)
+    sample = _of_text(kind, text)
+    return replace(sample, has_final_newline=text.endswith("\n"))
+
+
+def _of_text(kind: str, text: str) -> Sample:
     if kind == "csv":
         delimiter = max(DELIMITERS, key=text.partition("\n")[0].count)
         reader = csv.DictReader(io.StringIO(text), delimiter=delimiter)
-        return _named("csv", delimiter, islice(reader, ROWS))
+        return _named("csv", delimiter, reader.fieldnames or [], islice(reader, ROWS))
     records = _array(text) if kind == "json" else _lines(text)
     return _flattened(kind, islice(records, ROWS))
 
@@ -161,7 +172,8 @@ def _flattened(format_: str, records: Iterable[dict[str, Any]]) -> Sample:
         flat: dict[str, str] = {}
         _flatten(record, "", 0, containers, flat)
         found.append(flat)
-    return Sample(format_, ",", found, frozenset(containers))
+    paths = dict.fromkeys(path for record in found for path in record)
+    return Sample(format_, ",", found, frozenset(containers), tuple(paths))
 
 
 def _wide_objects(records: list[dict[str, Any]]) -> Iterator[str]:
@@ -195,12 +207,14 @@ def _flatten(
             into[below] = _text(inner)
 
 
-def _named(format_: str, delimiter: str, records: Iterable[dict[str, Any]]) -> Sample:
+def _named(
+    format_: str, delimiter: str, header: Sequence[str], records: Iterable[dict[str, Any]]
+) -> Sample:
     found = [
         {name: _text(value) for name, value in record.items() if name and value not in (None, "")}
         for record in records
     ]
-    return Sample(format_, delimiter, found, frozenset())
+    return Sample(format_, delimiter, found, frozenset(), tuple(name for name in header if name))
 
 
 def _text(value: Any) -> str:
@@ -208,6 +222,8 @@ def _text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
     if isinstance(value, datetime | date):
         return value.isoformat()
     return str(value)

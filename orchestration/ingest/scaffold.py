@@ -125,9 +125,8 @@ def guessed_name(path: str, entity: str, physical_type: str = "text") -> str:
 
 
 def _columns(entity: str, sample: Sample) -> list[Guess]:
-    paths = list(dict.fromkeys(path for record in sample.records for path in record))
     found: list[Guess] = []
-    for path in paths:
+    for path in sample.paths:
         values = [record[path] for record in sample.records if path in record]
         plain = guessed_name(path, entity)
         kind = "json" if path in sample.containers else _type(plain, values)
@@ -155,6 +154,8 @@ def _type(name: str, values: list[str]) -> str:
     def all_are(pattern: re.Pattern[str]) -> bool:
         return all(pattern.fullmatch(value) for value in values)
 
+    if not values:
+        return "text"
     if {value.lower() for value in values} <= {"true", "false"}:
         return "boolean"
     if _TIME_NAME.search(name) and all_are(_EPOCH):
@@ -251,7 +252,8 @@ def _custom(sample: Sample, version: str | None) -> list[dict[str, Any]]:
         found["versionColumn"] = version
     else:
         found["eventTable"] = True
-    found |= {"rateBound": 0.05, "finalNewline": True, "driftPolicy": "evolve"}
+    found |= {"rateBound": 0.05, "finalNewline": sample.has_final_newline}
+    found["driftPolicy"] = "evolve"
     return [{"property": name, "value": value} for name, value in found.items()]
 
 
