@@ -17,6 +17,10 @@ _COMMANDS = {
     "releases": ("orchestration.cli.releases", "List, show, verify or roll back releases."),
     "sources": ("orchestration.cli.sources", "List sources, land files."),
     "quarantine": ("orchestration.cli.quarantine", "List or show rows that broke their contract."),
+    "identity": (
+        "orchestration.cli.identity",
+        "Why records are one customer; merge, split, review, train.",
+    ),
     "contracts": ("orchestration.cli.contracts", "Rewrite what is derived from contracts."),
 }
 

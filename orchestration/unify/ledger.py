@@ -148,6 +148,10 @@ def _as_of(connection: duckdb.DuckDBPyConnection) -> datetime:
 def _write_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Refresh `identity.*`; a mapping that did not change keeps the load at which it last did."""
     connection.execute("create schema if not exists identity")
+    connection.execute("create schema if not exists pipeline")
+    connection.execute(
+        "create table if not exists pipeline.build_marks (load_number integer, as_of timestamp)"
+    )
     for name, columns in _TABLES.items():
         connection.execute(f"create table if not exists identity.{name} ({columns})")
     connection.execute("begin")
@@ -227,7 +231,11 @@ select
     coalesce(record_hashes.record_key, known.record_key) as record_key,
     last_assignments.customer_id,
     last_assignments.changed_at,
-    (select coalesce(max(load_number), 1) from ingest.loads) as load_number,
+    -- without a new load (a decision, a change of rules) they are newer than what was built
+    greatest(
+        (select coalesce(max(load_number), 1) from ingest.loads),
+        (select coalesce(max(load_number), 0) + 1 from pipeline.build_marks)
+    ) as load_number,
     known.customer_id as previous_customer_id
 from record_hashes
 inner join last_assignments on last_assignments.record_hash = record_hashes.record_hash
