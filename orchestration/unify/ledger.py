@@ -159,12 +159,16 @@ def _write_tables(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         """
         insert into identity.customer_changes
-        select load_number, customer_id from changed_records
-        -- a record of somebody who turned out to be staff has no customer any more
-        where customer_id is not null
-        union
-        select load_number, previous_customer_id from changed_records
-        where previous_customer_id is not null
+        (
+            select load_number, customer_id from changed_records
+            -- a record of somebody who turned out to be staff has no customer any more
+            where customer_id is not null
+            union
+            select load_number, previous_customer_id from changed_records
+            where previous_customer_id is not null
+        )
+        except
+        select load_number, customer_id from identity.customer_changes
         """
     )
     connection.execute(

@@ -85,7 +85,8 @@ def story(built: Built, tmp_path_factory: pytest.TempPathFactory) -> dict[str, o
     run_nights(settings)
     return {
         "settings": settings, "customer": customer, "records": records, "chain": chain,
-        "decided": decided, "parted": parted, "before": before, "after": after, "taken_back": tables_of(settings),
+        "decided": decided, "parted": parted, "before": before, "after": after,
+        "taken_back": tables_of(settings),
     }  # fmt: skip
 
 
