@@ -33,6 +33,11 @@ def _machine_memory() -> int:
     return min(physical, int(limit)) if limit.isdigit() else physical
 
 
+def variable(name: str) -> str | None:
+    """What the environment says under a name that a configuration file gives; None when nothing."""
+    return os.environ.get(name) or None
+
+
 @dataclass(frozen=True)
 class Settings:
     """Paths of one home folder and of the project it runs with.
@@ -79,6 +84,11 @@ class Settings:
     def current(self) -> Path:
         """The symlink to the release that readers see."""
         return self.home / "current"
+
+    @property
+    def connectors(self) -> Path:
+        """Cursors of REST, database and storage sources; rows only until they are landed."""
+        return self.home / "connectors"
 
     @property
     def keys(self) -> Path:

@@ -1,6 +1,8 @@
-"""`journeyline quarantine`: rows that broke their contract."""
+"""`journeyline quarantine`: rows that broke their contract, and what is done about them."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
 
 import click
 
@@ -9,7 +11,7 @@ from orchestration.cli.common import echo_json, echo_table, settings_of
 
 @click.group("quarantine")
 def command() -> None:
-    """List or show rows that broke their contract."""
+    """List or show rows that broke their contract, replay or discard them."""
 
 
 @command.command("list")
@@ -29,37 +31,99 @@ def list_groups(context: click.Context, source: str | None, as_json: bool) -> No
         return
     echo_table(
         "quarantine",
-        ("source", "entity", "rule", "rows", "deliveries", "first seen", "last seen"),
+        ("source", "entity", "rule", "rows", "waiting", "replays", "discarded", "deliveries",
+         "first seen", "last seen"),
         [
             (
                 group.source,
                 group.entity,
                 group.rule,
                 group.row_count,
+                group.waiting_count,
+                group.replay_count,
+                group.discarded_count,
                 group.delivery_count,
                 group.first_seen_at,
                 group.last_seen_at,
             )
             for group in groups
         ],
-    )
+    )  # fmt: skip
     click.echo("next: journeyline quarantine show SOURCE[/ENTITY]")
 
 
 @command.command("show")
 @click.argument("what")
+@click.option("--rule", help="Only rows that broke this rule.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
 @click.pass_context
-def show_rows(context: click.Context, what: str, limit: int, as_json: bool) -> None:
-    """Show rows of WHAT: a quarantine id, a source, or source/entity."""
+def show_rows(
+    context: click.Context, what: str, rule: str | None, limit: int, as_json: bool
+) -> None:
+    """Show rows of WHAT: a quarantine id, a delivery, a source, or source/entity."""
     from orchestration.ingest.quarantine import show_quarantine
 
-    rows = show_quarantine(settings_of(context), what, limit)
+    rows = show_quarantine(settings_of(context), what, limit, rule)
     if as_json:
         echo_json(rows)
         return
     for row in rows:
         click.echo(f"{row.quarantine_id}  {row.source}/{row.entity} {row.delivery_id}")
         click.echo(f"  row {row.row_number}: {row.rule}, {row.column_name} = {row.value}")
+        click.echo(f"  {row.standing}; seen from {row.first_seen_at} to {row.last_seen_at}")
         click.echo(f"  {row.payload}")
+
+
+@command.command("replay")
+@click.argument("what")
+@click.option("--rule", help="Only rows that broke this rule.")
+@click.option("--reason", help="Kept with the act.")
+@click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
+@click.pass_context
+def replay(
+    context: click.Context, what: str, rule: str | None, reason: str | None, as_json: bool
+) -> None:
+    """Have the next run judge rows of WHAT again, past bounds and drift that held them.
+
+    A replayed row keeps the time of its event and arrives at the replay's instant.
+    """
+    _act(context, "replay", what, rule, reason, as_json)
+
+
+@command.command("discard")
+@click.argument("what")
+@click.option("--rule", help="Only rows that broke this rule.")
+@click.option("--reason", help="Kept with the act.")
+@click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
+@click.pass_context
+def discard(
+    context: click.Context, what: str, rule: str | None, reason: str | None, as_json: bool
+) -> None:
+    """Decide that rows of WHAT are never taken; they stay in quarantine as discarded."""
+    _act(context, "discard", what, rule, reason, as_json)
+
+
+def _act(
+    context: click.Context,
+    act: str,
+    what: str,
+    rule: str | None,
+    reason: str | None,
+    as_json: bool,
+) -> None:
+    from orchestration.demo.company import is_demo_home
+    from orchestration.ingest.quarantine import act_on_quarantine
+    from orchestration.pipeline.locking import writing
+
+    settings = settings_of(context)
+    # The nights of a demo company are not the clock's.
+    now = None if is_demo_home(settings) else datetime.now(UTC).replace(tzinfo=None)
+    with writing(settings):
+        done = act_on_quarantine(settings, act, what, now, rule, reason)
+    if as_json:
+        echo_json(done)
+        return
+    for table, count in done.tables.items():
+        click.echo(f"{act}: {count:,} rows of {table}, from {done.at} UTC on")
+    click.echo("next: journeyline run" if act == "replay" else "next: journeyline quarantine list")

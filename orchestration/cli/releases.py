@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Any
 
 import click
 
+from orchestration.cli import release_acts as acts
 from orchestration.cli.common import as_mapping, echo_json, echo_table, settings_of
 
 
 @click.group("releases")
 def command() -> None:
-    """List, show, verify or roll back releases."""
+    """List, compare, verify, publish, roll back, keep or remove releases."""
 
 
 @command.command("list")
@@ -67,27 +67,43 @@ def verify(context: click.Context, release_id: str | None, as_json: bool) -> Non
         click.echo("every file is the audited one: " + _told(report))
 
 
-@command.command("rollback")
-@click.argument("release_id")
-@click.option("--reason", required=True, help="Why; it stands in the journal.")
-@click.option("--by", default=getpass.getuser, show_default="the user", help="Who does it.")
-@click.option("--hold", is_flag=True, help="Publish nothing newer until it is lifted.")
+@command.command("diff")
+@click.argument("before", required=False)
+@click.argument("after", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
 @click.pass_context
-def roll_back(
-    context: click.Context, release_id: str, reason: str, by: str, hold: bool, as_json: bool
-) -> None:
-    """Make a kept release current again."""
-    from orchestration.pipeline.locking import writing
-    from orchestration.publish.releases import rollback
+def diff(context: click.Context, before: str | None, after: str | None, as_json: bool) -> None:
+    """Say per table what changed between two releases, and why.
 
-    settings = settings_of(context)
-    with writing(settings):
-        report = rollback(settings, release_id, by=by, reason=reason, hold=hold)
+    AFTER is `current` and BEFORE the release before it, unless they are named.
+    """
+    from orchestration.publish.comparing import compare_releases
+
+    report = as_mapping(compare_releases(settings_of(context), before, after))
     if as_json:
         echo_json(report)
+        return
+    click.echo(f"{report['before']} -> {report['after']}")
+    for name in ("deliveries", "identity"):
+        if report[name]:
+            told = ", ".join(f"{count} {kind}" for kind, count in report[name].items())
+            click.echo(f"{name}: {told}")
+    for line in report["notes"]:
+        click.echo(line)
+    columns = ("table", "rows_before", "rows_after", "added", "removed", "changed")
+    rows = [[*(t[c] for c in columns), "; ".join(t["why"])] for t in report["tables"]]
+    if rows:
+        echo_table("tables that differ", [*(c.replace("_", " ") for c in columns), "why"], rows)
     else:
-        click.echo(f"current is now {release_id}; next: journeyline status")
+        click.echo("every table is the same")
+
+
+command.add_command(acts.roll_back)
+command.add_command(acts.publish)
+command.add_command(acts.pin)
+command.add_command(acts.unpin)
+command.add_command(acts.collect)
+command.add_command(acts.relocate)
 
 
 def _table_rows(tables: Any) -> list[tuple[Any, Any]]:

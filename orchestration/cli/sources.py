@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import click
 
 from orchestration.cli.common import echo_json, echo_table, settings_of
+from orchestration.errors import EXIT_USAGE, JourneylineError
 
 
 class Instant(click.ParamType[datetime]):
@@ -65,30 +65,37 @@ def list_tables(context: click.Context, as_json: bool) -> None:
 
 @command.command("land")
 @click.argument("table", metavar="SOURCE/ENTITY")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True)
 @click.option("--received-at", type=Instant(),
               help="When it was received, if not now (2025-03-04T02:00:00Z).")  # fmt: skip
+@click.option("--settle", type=click.FloatRange(0), default=10.0, show_default=True,
+              help="Seconds a file in a folder must have rested before it is taken.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
 @click.pass_context
 def land(
     context: click.Context,
     table: str,
-    files: tuple[Path, ...],
+    files: tuple[str, ...],
     received_at: datetime | None,
+    settle: float,
     as_json: bool,
 ) -> None:
     """Put FILES into landing as deliveries of SOURCE/ENTITY; the next run takes them.
 
-    A file whose content has landed before is not landed again.
+    FILES are files, folders or patterns such as 'in/*.csv'. Content that has landed before is not
+    landed again; a file that is still being written is left alone. A file NAME.sha256 or NAME.rows
+    beside NAME says what its deliverer meant, and the loader refuses what differs.
     """
+    from orchestration.ingest.gathering import gather_files
     from orchestration.ingest.landing import land_once
     from orchestration.ingest.overview import table_named
 
     settings = settings_of(context)
     contract = table_named(settings, table)
     instant = received_at or datetime.now(UTC)
-    landed = []
-    for file in files:
+    gathered = gather_files(files, datetime.now(UTC).timestamp(), settle)
+    landed: list[dict[str, Any]] = []
+    for file in gathered.files:
         outcome = land_once(settings, contract.source, contract.entity, file, instant)
         landed.append(
             {
@@ -101,6 +108,17 @@ def land(
         if not as_json:
             told = "landed" if outcome.is_new else "known already, not landed again"
             click.echo(f"{told}: {file} as {contract.label}/{outcome.delivery_id}")
+    for file, reason in gathered.left_alone:
+        landed.append({"file": file, "table": contract.label, "left_alone": reason})
+        if not as_json:
+            click.echo(f"left alone: {file}, because {reason}")
+    if not landed:
+        raise JourneylineError(
+            "No file answers to these names.",
+            where=", ".join(files),
+            next_step="Give files, folders or patterns.",
+            exit_code=EXIT_USAGE,
+        )
     if as_json:
         echo_json(landed)
     else:

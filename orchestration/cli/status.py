@@ -27,7 +27,7 @@ def _status(settings: Settings) -> dict[str, Any]:
     from orchestration.cli.summary import summarize
     from orchestration.format import check_format
     from orchestration.pipeline import state
-    from orchestration.publish.releases import rollback_in_force
+    from orchestration.publish.releases import rollback_in_force, stale_sources
 
     if settings.home.exists():
         check_format(settings)
@@ -37,6 +37,7 @@ def _status(settings: Settings) -> dict[str, Any]:
         "waiting_nights": state.waiting_nights(settings),
         "release_id": settings.current.resolve().name if settings.current.exists() else None,
         "rollback": rollback_in_force(settings),
+        "stale": stale_sources(settings),
     }
     if settings.warehouse.exists() and settings.current.exists():
         status.update(summarize(settings))
@@ -53,6 +54,7 @@ def _lines(status: dict[str, Any]) -> list[str]:
     if status["rollback"]:
         told = ", ".join(f"{key} {value}" for key, value in dict(status["rollback"]).items())
         lines.append(f"rollback   in force: {told}")
+    lines += [f"stale      {line}" for line in status["stale"]]
     if "customers" in status:
         lines.append(f"customers  {status['customers']:,} from {status['records']:,} records")
         lines.append(f"quarantine {status['quarantined_rows']:,} rows")

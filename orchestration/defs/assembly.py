@@ -8,6 +8,7 @@ from orchestration.defs.automation import (
     nightly_schedule,
     nights_of,
 )
+from orchestration.defs.fetch import fetch_jobs, fetch_schedules
 from orchestration.defs.identity import identity_assets
 from orchestration.defs.ingest import configuration_assets, ingest_assets
 from orchestration.defs.lineage import Lineage
@@ -35,8 +36,8 @@ def assemble(settings: Settings) -> dg.Definitions:
             release_assets(settings, lineage, nights),
             build_marks(),
         ],
-        jobs=[nightly_job(nights)],
-        schedules=[nightly_schedule(settings, nights)],
+        jobs=[nightly_job(nights), *fetch_jobs(settings)],
+        schedules=[nightly_schedule(settings, nights), *fetch_schedules(settings)],
         sensors=[deliveries_sensor(settings, nights)],
         executor=dg.in_process_executor,
     )

@@ -10,6 +10,7 @@ import yaml
 from orchestration.defs.automation import ONE_RUN, is_between_nights, last_night_to_take
 from orchestration.defs.faults import RETRIES
 from orchestration.defs.lineage import Lineage, team
+from orchestration.defs.quarantine import quarantine_metadata
 from orchestration.defs.tables import delivered_rows, row_counts
 from orchestration.defs.writing import POOL, step, tag_run
 from orchestration.pipeline import steps
@@ -77,6 +78,7 @@ def ingest_assets(
             }
             counts = row_counts(settings, context.selected_asset_keys)
             delivered = delivered_rows(settings, report.load_number)
+            trends = quarantine_metadata(settings)
         total = {
             "accepted_rows": report.accepted,
             "quarantined_rows": report.quarantined,
@@ -87,7 +89,9 @@ def ingest_assets(
         for key in sorted(context.selected_asset_keys):
             rows = {"dagster/row_count": counts[key]} if key in counts else {}
             own = total if key not in labels else delivered.get(labels[key], nothing)
-            yield dg.MaterializeResult(asset_key=key, metadata={**rows, **own, **shared})
+            quarantine = trends.get(labels.get(key, ""), {})
+            metadata = {**rows, **own, **quarantine, **shared}
+            yield dg.MaterializeResult(asset_key=key, metadata=metadata)
 
     return load_deliveries
 

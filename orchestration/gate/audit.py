@@ -22,6 +22,7 @@ from orchestration.gate.contracts import ProductContract
 PASSED = "passed"
 FAILED = "failed"
 WARNED = "warned"
+OVERRIDDEN = "overridden"
 SAMPLE_ROWS = 5
 _MAILBOX = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 _PHONE = re.compile(r"\+\d[\d ()./-]{6,}\d")
@@ -39,7 +40,8 @@ class CheckResult:
         severity: `error` or `warning`.
         owner: Who is asked first.
         description: What must hold.
-        verdict: `passed`, `failed` or `warned`.
+        verdict: `passed`, `failed`, `warned`, or `overridden`: failed, but a person published
+            despite it.
         failing_count: Rows that break the rule.
         samples: Up to five of those rows, masked.
         detail: Why the check could not be asked, if it could not.

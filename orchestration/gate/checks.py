@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from orchestration.gate.contracts import ProductColumn, ProductContract
 
@@ -32,10 +33,14 @@ class AuditContext:
     Args:
         current_rows: Rows per table of the release that readers see now.
         kpi_bounds: Bounds from `kpis.yml`.
+        freshness: Days that the newest good delivery of a source and entity may be old.
+        as_of: Instant the candidate is as of, UTC without zone.
     """
 
     current_rows: Mapping[str, int] = field(default_factory=dict)
     kpi_bounds: Sequence[KpiBound] = ()
+    freshness: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class Check:
         name: Unique and lasting; the runbook and the manifest speak of it.
         table: Table it is about.
         kind: `columns`, `not_null`, `unique`, `in_set`, `in_range`, `foreign_key`, `invariant`,
-            `kpi_bound` or `row_delta`.
+            `kpi_bound`, `freshness` or `row_delta`.
         failing_rows: SQL that selects the rows that break the rule.
         severity: `error` refuses the release, `warning` is reported.
         owner: Who is asked first.
@@ -83,6 +88,9 @@ def derive_checks(contracts: Sequence[ProductContract], context: AuditContext) -
     checks.extend(_invariants(tables))
     if "fct_kpi_values" in tables:
         checks.extend(_kpi_check(tables["fct_kpi_values"], bound) for bound in context.kpi_bounds)
+    for (source, entity), days in sorted(context.freshness.items()):
+        if context.as_of is not None:
+            checks.append(_freshness_check(source, entity, context.as_of - timedelta(days=days)))
     return checks
 
 
@@ -196,6 +204,27 @@ def _kpi_check(contract: ProductContract, bound: KpiBound) -> Check:
     check = Check(**{**vars(check), "name": f"fct_kpi_values.{bound.kpi}.kpi_bound"})
     columns = ("kpi", "grain", "period_start", "slice_type", "slice_value", "value", "denominator")
     return _needing(check, *(("fct_kpi_values", column) for column in columns))
+
+
+def _freshness_check(source: str, entity: str, oldest: datetime) -> Check:
+    """A source that stands still is reported and stops nothing: its last good data is served."""
+    named = [name.replace("'", "''") for name in (source, entity)]
+    sql = f"""
+        select source, entity, max(received_at) as newest_received_at
+        from _inputs
+        where source = '{named[0]}' and entity = '{named[1]}' and status = 'loaded'
+        group by all
+        having max(received_at) < timestamp '{oldest:%Y-%m-%d %H:%M:%S}'"""
+    return Check(
+        name=f"{source}.{entity}.freshness",
+        table="_inputs",
+        kind="freshness",
+        failing_rows=sql,
+        severity=WARNING,
+        owner="data",
+        description=f"{source}/{entity} delivered as recently as its contract promises.",
+        needs=(("_inputs", "delivery_id"),),
+    )
 
 
 _INVARIANTS = (

@@ -146,6 +146,9 @@ def _contract(document: Mapping[str, Any], sha256: str) -> ProductContract:
     for name in (*contract.sort_key, *filter(None, [contract.month_column])):
         if contract.column(name) is None:
             raise ValueError(f"{name} is in sortKey or monthColumn but is not a column")
+    month = contract.column(contract.month_column) if contract.month_column else None
+    if month is not None and not month.is_required:
+        raise ValueError(f"monthColumn {month.name} has to be required: every row has a file")
     return contract
 
 

@@ -4,13 +4,37 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
-from orchestration.errors import EXIT_REFUSED, JourneylineError
-from orchestration.gate.audit import FAILED, CheckResult
+from orchestration.errors import EXIT_REFUSED, EXIT_USAGE, JourneylineError
+from orchestration.gate.audit import FAILED, OVERRIDDEN, CheckResult
+from orchestration.gate.operator import Operator
 from orchestration.settings import Settings
 
 _NAMED = 5
+
+
+def override_failed(
+    results: Sequence[CheckResult], operator: Operator | None
+) -> tuple[CheckResult, ...]:
+    """Mark the failed checks despite which a person publishes.
+
+    Raises:
+        JourneylineError: A check that is named did not fail (exit 2).
+    """
+    despite = set(operator.despite) if operator else set()
+    needless = despite - {result.name for result in results if result.verdict == FAILED}
+    if needless:
+        raise JourneylineError(
+            f"No check of that name fails: {', '.join(sorted(needless))}.",
+            "releases publish --despite",
+            "Name only checks that fail; logs/last_refusal.json lists them.",
+            EXIT_USAGE,
+        )
+    return tuple(
+        replace(result, verdict=OVERRIDDEN) if result.name in despite else result
+        for result in results
+    )
 
 
 def refuse_failed(settings: Settings, results: Sequence[CheckResult]) -> None:

@@ -1,6 +1,8 @@
 """Appending: the SQL that takes a typed batch to raw rows and quarantine.
 
-Reads the temporary tables `batch` (see `reading`) and its own `batch_files`, `batch_duplicates`.
+Reads the temporary tables `batch` (see `reading`) and its own `batch_files`, `batch_acts`,
+`batch_duplicates`. A file of the batch is new, or was loaded before and is read again because some
+of its rows are replayed: of such a file only those rows count.
 """
 
 from __future__ import annotations
@@ -11,26 +13,47 @@ from pathlib import Path
 import duckdb
 
 from orchestration.ingest import reading
+from orchestration.ingest.acts import REPLAY, Act, TableActs
 from orchestration.ingest.contracts import Contract
 from orchestration.ingest.landing import Delivery
 from orchestration.ingest.tables import quoted
 
 HELD_FROM_ROWS = 20
+WAITING = "waiting"
+DISCARDED = "discarded"
+# Rows of `batch` with their file and, where there is one, the act on them.
+_PLACED = """
+    batch
+    inner join batch_files on batch.file_path = batch_files.file_path
+    left join batch_acts on batch.rowid = batch_acts.row_id
+"""
+_IS_TAKEN = """
+    failure is null and (case act when 'replay' then true when 'discard' then false
+        else not is_held and not is_again end)
+"""
 
 
 def describe_files(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, files: list[tuple[Path, Delivery]]
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    files: list[tuple[Path, Delivery, bool]],
 ) -> None:
-    """`batch_files`: a row per delivery with its first row and whether it is held."""
+    """`batch_files`: a row per delivery with its first row and whether it is held.
+
+    Args:
+        connection: The warehouse.
+        contract: The table's contract.
+        files: The file of each delivery, and whether it was loaded before.
+    """
     connection.execute(
-        "create or replace temp table batch_files"
-        " (position integer, file_path text, delivery_id text, received_at timestamp)"
+        "create or replace temp table batch_files (position integer, file_path text,"
+        " delivery_id text, received_at timestamp, is_again boolean)"
     )
     connection.executemany(
-        "insert into batch_files values (?, ?, ?, ?)",
+        "insert into batch_files values (?, ?, ?, ?, ?)",
         [
-            [place, str(path), delivery.delivery_id, delivery.received_at]
-            for place, (path, delivery) in enumerate(files)
+            [place, str(path), delivery.delivery_id, delivery.received_at, is_again]
+            for place, (path, delivery, is_again) in enumerate(files)
         ],
     )
     connection.execute(
@@ -49,6 +72,40 @@ def describe_files(
         """,
         [HELD_FROM_ROWS, contract.rate_bound],
     )
+
+
+def describe_acts(connection: duckdb.DuckDBPyConnection, acts: TableActs) -> None:
+    """`batch_acts`: a row per row of the batch that was acted on, with the last act on it."""
+    connection.execute(
+        "create or replace temp table batch_acts_given (act_number integer, act text, acted_at"
+        " timestamp, delivery_id text, first_row bigint, last_row bigint, is_fresh boolean)"
+    )
+    fresh = {act.number for act in acts.fresh}
+    given = [
+        [act.number, act.act, act.at, delivery_id, first, last, act.number in fresh]
+        for act in acts.heeded
+        for delivery_id, runs in act.rows.items()
+        for first, last in runs
+    ]
+    if given:
+        connection.executemany("insert into batch_acts_given values (?, ?, ?, ?, ?, ?, ?)", given)
+    connection.execute(
+        """
+        create or replace temp table batch_acts as
+        with placed as (
+            select unnest(range(given.first_row, given.last_row + 1)) as row_number,
+                batch_files.first_row, batch_files.row_count, act_number, act, acted_at
+            from batch_acts_given as given
+            inner join batch_files on given.delivery_id = batch_files.delivery_id
+            where given.is_fresh or not batch_files.is_again
+        )
+        select first_row + row_number - 1 as row_id, max_by(act, act_number) as act,
+            max_by(acted_at, act_number) as acted_at
+        from placed where row_number between 1 and row_count
+        group by all
+        """
+    )
+    connection.execute("drop table temp.batch_acts_given")
 
 
 def hold_deliveries(
@@ -79,15 +136,16 @@ def find_duplicates(connection: duckdb.DuckDBPyConnection, contract: Contract) -
         f"""
         create or replace temp table batch_duplicates as
         with eligible as (
-            select batch.rowid as row_id, key_hash, position from batch
-            inner join batch_files on batch.file_path = batch_files.file_path
-            where failure is null and not is_held
+            select batch.rowid as row_id, key_hash, position,
+                coalesce(batch_acts.acted_at, received_at) as arrived_at
+            from {_PLACED}
+            where {_IS_TAKEN}
         ),
         doubled as (select key_hash from eligible group by key_hash having count(*) > 1),
         ordered as (
             select batch.rowid as row_id,
                 row_number() over (
-                    partition by {key_list} order by position, batch.rowid
+                    partition by {key_list} order by arrived_at, position, batch.rowid
                 ) as place
             from batch
             inner join eligible on batch.rowid = eligible.row_id
@@ -114,50 +172,106 @@ def append_rows(
     connection.execute(
         f"""
         insert into {contract.table}
-        select {values}, batch_files.delivery_id, batch_files.received_at,
+        select {values}, batch_files.delivery_id,
+            coalesce(batch_acts.acted_at, batch_files.received_at),
             batch.rowid - batch_files.first_row + 1, {load_number}, batch.row_hash
-        from batch inner join batch_files on batch.file_path = batch_files.file_path
-        where batch.failure is null and not batch_files.is_held
-            and batch.rowid not in (select row_id from batch_duplicates)
+        from {_PLACED}
+        where {_IS_TAKEN} and batch.rowid not in (select row_id from batch_duplicates)
         """
     )
 
 
 def append_quarantine(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
-    """Put broken rows, and every row of a held delivery, into quarantine as delivered."""
+    """Put broken rows, and every row that is held or discarded, into quarantine as delivered."""
     rules = ", ".join(
         f"({rule.number}, '{rule.name}', {_text_or_null(rule.column_name)})"
         for rule in reading.rules_of(contract)
     )
-    held = connection.execute("select file_path from batch_files where is_held").fetchall()
-    connection.execute(f"create or replace temp table held_rows as {_held_sql(contract, held)}")
+    place = [contract.source, contract.entity]
+    connection.execute(
+        f"""
+        delete from ingest.quarantine_rows
+        where source = ? and entity = ? and (delivery_id, row_number) in (
+            select (delivery_id, batch.rowid - first_row + 1) from {_PLACED}
+            where is_again and act = '{REPLAY}'
+        )
+        """,
+        place,
+    )
+    kept = connection.execute(
+        f"select distinct batch.file_path from {_PLACED}"
+        " where not is_again and (is_held or act = 'discard')"
+    ).fetchall()
+    connection.execute(f"create or replace temp table held_rows as {_held_sql(contract, kept)}")
     connection.execute(
         f"""
         insert into ingest.quarantine_rows
         with rules(number, rule, column_name) as (values {rules}),
         broken as (
-            select file_path, rowid as row_id, rule, column_name, value, payload
-            from batch inner join rules on batch.failure = rules.number
+            select batch.rowid as row_id, rule, column_name, value, payload
+            from {_PLACED} inner join rules on batch.failure = rules.number
+            where not is_again or act = '{REPLAY}'
             union all
-            select batch.file_path, batch.rowid, held_rule, null, null, held_rows.payload
-            from batch
-            inner join batch_files on batch.file_path = batch_files.file_path
+            select batch.rowid, if(act is null, held_rule, '{DISCARDED}'), null, null,
+                held_rows.payload
+            from {_PLACED}
             inner join held_rows on batch.file_path = held_rows.file_path
                 and batch.rowid - batch_files.first_row + 1 = held_rows.row_number
-            where batch.failure is null
+            where batch.failure is null and not is_again
+                and (act = 'discard' or (is_held and act is null))
         ),
         placed as (
-            select broken.*, delivery_id, received_at, row_id - first_row + 1 as row_number
-            from broken inner join batch_files on broken.file_path = batch_files.file_path
+            select broken.*, delivery_id, received_at, act, acted_at,
+                broken.row_id - first_row + 1 as row_number
+            from broken
+            inner join batch on broken.row_id = batch.rowid
+            inner join batch_files on batch.file_path = batch_files.file_path
+            left join batch_acts on broken.row_id = batch_acts.row_id
         )
         select md5(concat_ws('/', ?, ?, delivery_id, row_number)), ?, ?, delivery_id, row_number,
-            rule, column_name, value, payload, received_at, received_at, received_at
+            rule, column_name, value, payload, received_at, received_at,
+            if(act = '{REPLAY}', acted_at, received_at),
+            if(act = 'discard', '{DISCARDED}', '{WAITING}')
         from placed
         order by received_at, delivery_id, row_number
         """,
-        [contract.source, contract.entity] * 2,
+        place * 2,
     )
     connection.execute("drop table temp.held_rows")
+    _span_sightings(connection, place)
+
+
+def _span_sightings(connection: duckdb.DuckDBPyConnection, place: list[str]) -> None:
+    """The same broken record in several deliveries was first and last seen over all of them."""
+    connection.execute(
+        """
+        update ingest.quarantine_rows as kept
+        set first_seen_at = seen.first_seen_at, last_seen_at = seen.last_seen_at
+        from (
+            select rule, column_name, payload, min(first_seen_at) as first_seen_at,
+                max(last_seen_at) as last_seen_at
+            from ingest.quarantine_rows
+            where source = ? and entity = ? and rule not in ('rate_bound', 'drift')
+            group by rule, column_name, payload having count(*) > 1
+        ) as seen
+        where kept.source = ? and kept.entity = ? and kept.rule = seen.rule
+            and kept.column_name is not distinct from seen.column_name
+            and kept.payload = seen.payload
+            and (kept.first_seen_at, kept.last_seen_at)
+                is distinct from (seen.first_seen_at, seen.last_seen_at)
+        """,
+        place * 2,
+    )
+
+
+def discard_rows(connection: duckdb.DuckDBPyConnection, act: Act) -> None:
+    """Mark rows that wait in quarantine as discarded."""
+    for delivery_id, runs in act.rows.items():
+        connection.executemany(
+            f"update ingest.quarantine_rows set state = '{DISCARDED}' where source = ?"
+            " and entity = ? and delivery_id = ? and row_number between ? and ?",
+            [[act.source, act.entity, delivery_id, first, last] for first, last in runs],
+        )
 
 
 def _held_sql(contract: Contract, held: Iterable[tuple[str]]) -> str:
@@ -177,29 +291,49 @@ def _held_sql(contract: Contract, held: Iterable[tuple[str]]) -> str:
 def count_rows(
     connection: duckdb.DuckDBPyConnection, contract: Contract, load_number: int
 ) -> dict[str, tuple[bool, int, int, int]]:
-    """Per delivery: held, and rows accepted, quarantined, duplicate, counted where they went."""
+    """Per delivery: held, and rows accepted, quarantined, duplicate, counted where they went.
+
+    Of a delivery that was loaded before, the rows that it had already count as well. It is held as
+    long as rows wait for what held it.
+    """
     rows = connection.execute(
         f"""
         with accepted as (
             select _delivery_id as delivery_id, count(*) as row_count
-            from {contract.table} where _load_number = ? group by 1
+            from {contract.table}
+            where _load_number = ? or _delivery_id in (
+                select delivery_id from batch_files where is_again
+            )
+            group by 1
         ),
         quarantined as (
-            select delivery_id, count(*) as row_count from ingest.quarantine_rows
+            select delivery_id, count(*) as row_count,
+                count_if(rule in ('rate_bound', 'drift')) as held_count
+            from ingest.quarantine_rows
             where source = ? and entity = ? group by 1
         ),
         duplicates as (
             select file_path, count(*) as row_count from batch_duplicates
             inner join batch on batch.rowid = batch_duplicates.row_id group by 1
-        )
-        select batch_files.delivery_id, is_held, coalesce(accepted.row_count, 0),
-            coalesce(quarantined.row_count, 0), coalesce(duplicates.row_count, 0)
+        ),
+        before as (
+            select delivery_id, status, duplicate_count from ingest.deliveries
+            where source = ? and entity = ?
+        ),
+        replayed as (select distinct batch.file_path from {_PLACED} where act = 'replay')
+        select batch_files.delivery_id,
+            if(is_again, before.status = 'held', is_held)
+                and (replayed.file_path is null or coalesce(held_count, 0) > 0),
+            coalesce(accepted.row_count, 0), coalesce(quarantined.row_count, 0),
+            coalesce(duplicates.row_count, 0) + coalesce(before.duplicate_count, 0)
         from batch_files
         left join accepted on batch_files.delivery_id = accepted.delivery_id
         left join quarantined on batch_files.delivery_id = quarantined.delivery_id
         left join duplicates on batch_files.file_path = duplicates.file_path
+        left join before on batch_files.delivery_id = before.delivery_id
+        left join replayed on batch_files.file_path = replayed.file_path
         """,
-        [load_number, contract.source, contract.entity],
+        [load_number, *[contract.source, contract.entity] * 2],
     ).fetchall()
     return {delivery_id: (held, a, q, d) for delivery_id, held, a, q, d in rows}
 

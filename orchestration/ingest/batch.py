@@ -16,19 +16,24 @@ import duckdb
 
 from orchestration.errors import JourneylineError
 from orchestration.ingest import reading
+from orchestration.ingest.acts import DISCARD, TableActs
 from orchestration.ingest.appending import (
     append_quarantine,
     append_rows,
     count_rows,
+    describe_acts,
     describe_files,
+    discard_rows,
     find_duplicates,
     hold_deliveries,
 )
+from orchestration.ingest.columnar import parquet_header
 from orchestration.ingest.contracts import Contract
 from orchestration.ingest.drift import drifted_deliveries, record_drift
-from orchestration.ingest.guards import Refused, guard_delivery
+from orchestration.ingest.guards import guard_delivery
 from orchestration.ingest.landing import Delivery
-from orchestration.ingest.records import rewrite_csv, rewrite_ndjson
+from orchestration.ingest.records import rewrite
+from orchestration.ingest.unpacking import Refused
 
 
 @dataclass
@@ -60,10 +65,26 @@ class ReadyFile:
     header: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class EntityWork:
+    """What a load has to do for one table.
+
+    Args:
+        deliveries: New deliveries, and those loaded before whose rows are replayed, in the order
+            of arrival and id.
+        acts: Acts on rows of the table.
+        again: Ids of the deliveries that were loaded before.
+    """
+
+    deliveries: list[Delivery]
+    acts: TableActs = field(default_factory=TableActs)
+    again: frozenset[str] = frozenset()
+
+
 def load_entity(
     connection: duckdb.DuckDBPyConnection,
     contract: Contract,
-    deliveries: list[Delivery],
+    todo: EntityWork,
     load_number: int,
     work: Path,
 ) -> EntityLoad:
@@ -72,7 +93,7 @@ def load_entity(
     Args:
         connection: The warehouse, with a transaction begun.
         contract: The table's contract.
-        deliveries: New deliveries in the order of arrival and id.
+        todo: Deliveries and acts of the table.
         load_number: Number of this load.
         work: An empty folder for rewritten files.
 
@@ -80,6 +101,7 @@ def load_entity(
         JourneylineError: The row ledger of a delivery does not balance.
     """
     result = EntityLoad(contract.source)
+    deliveries = todo.deliveries
     numbered = list(enumerate(deliveries))
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         outcomes = list(pool.map(lambda item: _prepare(item[1], contract, work, item[0]), numbered))
@@ -87,11 +109,14 @@ def load_entity(
     ready = [outcome for outcome in outcomes if isinstance(outcome, ReadyFile)]
     for delivery, outcome in zip(deliveries, outcomes, strict=True):
         if isinstance(outcome, str):
+            if delivery.delivery_id in todo.again:
+                raise _unreadable(delivery, outcome)
             result.refused.append(f"{delivery.label}: {outcome}")
             rows.append(_ledger_row(delivery, "refused", outcome, (0, 0, 0, 0), load_number))
     if ready:
-        rows += _load_ready(connection, contract, ready, load_number, result)
+        rows += _load_ready(connection, contract, ready, todo, load_number, result)
     _record(connection, rows)
+    _record_acts(connection, todo.acts, load_number)
     for file in ready:
         if file.path.parent == work:
             file.path.unlink()
@@ -102,14 +127,14 @@ def _prepare(delivery: Delivery, contract: Contract, work: Path, number: int) ->
     target = work / f"{contract.source}-{contract.entity}-{number}"
     try:
         guarded = guard_delivery(delivery, contract)
-        if contract.format == "csv":
-            written = rewrite_csv(delivery, contract, target)
-            file = ReadyFile(delivery, target, written.record_count, written.header)
-        elif guarded.is_plain:
+        if contract.format == "parquet":
+            header = parquet_header(delivery.file)
+            file = ReadyFile(delivery, delivery.file, guarded.line_count, header)
+        elif contract.format == "ndjson" and guarded.is_plain and contract.trailer is None:
             file = ReadyFile(delivery, delivery.file, guarded.line_count, ())
         else:
-            written = rewrite_ndjson(delivery, target)
-            file = ReadyFile(delivery, target, written.record_count, ())
+            written = rewrite(delivery, contract, target)
+            file = ReadyFile(delivery, target, written.record_count, written.header)
         if delivery.row_count is not None and delivery.row_count != file.record_count:
             raise Refused(
                 f"the manifest counts {delivery.row_count} rows, the file has {file.record_count}"
@@ -123,13 +148,16 @@ def _load_ready(
     connection: duckdb.DuckDBPyConnection,
     contract: Contract,
     ready: list[ReadyFile],
+    todo: EntityWork,
     load_number: int,
     result: EntityLoad,
 ) -> list[list[object]]:
     filled = [file for file in ready if file.record_count]
     _read_batch(connection, contract, filled)
-    describe_files(connection, contract, [(f.path, f.delivery) for f in ready])
-    files = [(file.delivery, file.header) for file in ready]
+    described = [(f.path, f.delivery, f.delivery.delivery_id in todo.again) for f in ready]
+    describe_files(connection, contract, described)
+    describe_acts(connection, todo.acts)
+    files = [(f.delivery, f.header) for f in ready if f.delivery.delivery_id not in todo.again]
     drifted: dict[str, str] = {}
     if contract.drift_policy == "stop":
         drifted = drifted_deliveries(connection, contract, files)
@@ -139,8 +167,9 @@ def _load_ready(
     append_quarantine(connection, contract)
     record_drift(connection, contract, files)
     counts = count_rows(connection, contract, load_number)
-    for table in ("batch", "batch_files", "batch_duplicates"):
+    for table in ("batch", "batch_files", "batch_acts", "batch_duplicates"):
         connection.execute(f"drop table temp.{table}")
+    before = _forget(connection, contract, todo.again)
     rows = []
     for file in ready:
         held, accepted, quarantined, duplicates = counts[file.delivery.delivery_id]
@@ -151,16 +180,57 @@ def _load_ready(
                 where=file.delivery.label,
                 next_step="This is a defect; nothing of this load was kept.",
             )
+        known = before.get(file.delivery.delivery_id)
         reason = _held_reason(drifted.get(file.delivery.delivery_id)) if held else None
+        if held and known is not None:
+            reason = known.reason
         status = "held" if held else "loaded"
         landed = (file.record_count, accepted, quarantined, duplicates)
         rows.append(_ledger_row(file.delivery, status, reason, landed, load_number))
-        result.accepted += accepted
-        result.quarantined += quarantined
-        result.duplicates += duplicates
+        result.accepted += accepted - (known.accepted if known else 0)
+        result.quarantined += quarantined - (known.quarantined if known else 0)
+        result.duplicates += duplicates - (known.duplicates if known else 0)
         if held:
             result.held.append(file.delivery.label)
     return rows
+
+
+@dataclass(frozen=True)
+class _Before:
+    """What the row ledger said of a delivery before some of its rows were replayed."""
+
+    reason: str | None
+    accepted: int
+    quarantined: int
+    duplicates: int
+
+
+def _forget(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, delivery_ids: frozenset[str]
+) -> dict[str, _Before]:
+    """Take deliveries out of the row ledger, which is about to have them anew."""
+    found: dict[str, _Before] = {}
+    for delivery_id in sorted(delivery_ids):
+        place = [contract.source, contract.entity, delivery_id]
+        for row in connection.execute(
+            "select reason, accepted_count, quarantined_count, duplicate_count"
+            " from ingest.deliveries where source = ? and entity = ? and delivery_id = ?",
+            place,
+        ).fetchall():
+            found[delivery_id] = _Before(*row)
+        connection.execute(
+            "delete from ingest.deliveries where source = ? and entity = ? and delivery_id = ?",
+            place,
+        )
+    return found
+
+
+def _unreadable(delivery: Delivery, reason: str) -> JourneylineError:
+    return JourneylineError(
+        f"Rows of a delivery cannot be replayed: {reason}.",
+        where=delivery.label,
+        next_step="The file was changed after it was loaded; restore it.",
+    )
 
 
 def _held_reason(drift: str | None) -> str:
@@ -174,7 +244,7 @@ def _read_batch(
 ) -> None:
     paths = [file.path for file in files]
     too_deep: list[str] = []
-    if contract.format == "ndjson" and paths:
+    if contract.format in ("ndjson", "json") and paths:
         suspects = connection.execute(reading.suspects_sql(paths)).fetchall()
         too_deep = [
             md5(line.encode()).hexdigest()
@@ -198,7 +268,20 @@ def _ledger_row(
     return [*place, status, reason, *file, *counts, 0, load_number]
 
 
+def _record_acts(connection: duckdb.DuckDBPyConnection, acts: TableActs, load_number: int) -> None:
+    for act in acts.fresh:
+        place = [act.number, act.act, act.at, act.source, act.entity]
+        connection.execute(
+            "insert into ingest.acts values (?, ?, ?, ?, ?, ?, ?)",
+            [*place, act.row_count, load_number],
+        )
+        if act.act == DISCARD:
+            discard_rows(connection, act)
+
+
 def _record(connection: duckdb.DuckDBPyConnection, rows: list[list[object]]) -> None:
+    if not rows:
+        return
     places = ", ".join(f"({', '.join('?' for _ in row)})" for row in rows)
     values = [value for row in rows for value in row]
     connection.execute(f"insert into ingest.deliveries values {places}", values)

@@ -20,7 +20,10 @@ from orchestration.settings import Settings
 
 ODCS_VERSION = "v3.2.0"
 TYPES = ("text", "bigint", "boolean", "date", "timestamp", "json")
-FORMATS = ("ndjson", "csv")
+FORMATS = ("ndjson", "csv", "json", "parquet", "xlsx")
+# Encodings of text files; a byte order mark of UTF-8 or UTF-16 is taken off.
+ENCODINGS = ("utf-8", "utf-16", "utf-16-le", "utf-16-be", "iso-8859-1", "windows-1252")
+DELIMITERS = (",", ";", "\t", "|")
 DRIFT_POLICIES = ("evolve", "stop")
 # What a table can be fed into without a model that names it (dbt_project/macros/feeds.sql).
 FEEDS = ("app_events",)
@@ -57,6 +60,11 @@ class Column:
     default_zone: str | None = None
 
     @property
+    def is_identifier(self) -> bool:
+        """Whether the value names something, so that no digit of it may be lost."""
+        return self.key_position is not None or self.name.endswith("_id")
+
+    @property
     def stored_type(self) -> str:
         """Type of the raw column; JSON is kept as text."""
         return "text" if self.physical_type == "json" else self.physical_type
@@ -73,7 +81,7 @@ class Contract:
         purpose: What a row is, in a sentence.
         columns: The columns we use, in the order of the raw table.
         version_column: Orders the versions of a record; None for events.
-        format: ndjson or csv.
+        format: ndjson, csv, json, parquet or xlsx.
         rate_bound: Share of quarantined rows above which a delivery is held.
         expects_final_newline: Whether a file without one is taken for cut off.
         drift_policy: What happens when the delivered columns change: `evolve` records it and goes
@@ -82,6 +90,10 @@ class Contract:
         granularity: What one row is, in a sentence.
         feeds: Vocabularies that the table's staging model speaks, such as app_events.
         fingerprint: Hash of the contract's text.
+        encoding: Encoding of a text file.
+        delimiter: What stands between the fields of a CSV file.
+        trailer: Pattern of a last line that counts the rows, in its first group; None without one.
+        sheet: Sheet of a workbook; None means its first one.
     """
 
     source: str
@@ -98,11 +110,25 @@ class Contract:
     granularity: str
     feeds: tuple[str, ...]
     fingerprint: str
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    trailer: str | None = None
+    sheet: str | None = None
 
     @property
     def label(self) -> str:
         """`source/entity`, as people name the table."""
         return f"{self.source}/{self.entity}"
+
+    @property
+    def is_json(self) -> bool:
+        """Whether a record reaches the reader as JSON; otherwise as the fields of a CSV line."""
+        return self.format != "csv"
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether a column's path is the name in a header; otherwise a path into JSON."""
+        return self.format in ("csv", "xlsx")
 
     @property
     def table(self) -> str:
@@ -162,6 +188,10 @@ def load_contract(path: Path) -> Contract:
         granularity=(schemas[0].dataGranularityDescription or "").strip(),
         feeds=_feeds(path, custom.get("feeds")),
         fingerprint=hashlib.sha256(text.encode()).hexdigest()[:16],
+        encoding=str(custom.get("encoding", "utf-8")).lower(),
+        delimiter=str(custom.get("delimiter", ",")),
+        trailer=_text_or_none(custom.get("trailer")),
+        sheet=_text_or_none(custom.get("sheet")),
     )
     _prove(path, contract, custom)
     return contract
@@ -216,6 +246,10 @@ def _feeds(path: Path, value: Any) -> tuple[str, ...]:
     return tuple(str(feed) for feed in found)
 
 
+def _text_or_none(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
 def _freshness(document: OpenDataContractStandard) -> float | None:
     for item in document.slaProperties or []:
         if item.property == "latency" and item.unit == "d" and item.value is not None:
@@ -232,6 +266,12 @@ def _prove(path: Path, contract: Contract, custom: dict[str | None, Any]) -> Non
         raise _broken(path, f"property {doubled[0]} is declared twice")
     if contract.format not in FORMATS:
         raise _broken(path, f"customProperties format must be one of {', '.join(FORMATS)}")
+    if contract.encoding not in ENCODINGS:
+        raise _broken(path, f"encoding must be one of {', '.join(ENCODINGS)}")
+    if contract.delimiter not in DELIMITERS:
+        raise _broken(path, f"delimiter must be one of {', '.join(map(repr, DELIMITERS))}")
+    if contract.trailer is not None:
+        _prove_trailer(path, contract.trailer)
     if contract.drift_policy not in DRIFT_POLICIES:
         raise _broken(path, f"driftPolicy must be one of {', '.join(DRIFT_POLICIES)}")
     if not contract.owner:
@@ -243,6 +283,15 @@ def _prove(path: Path, contract: Contract, custom: dict[str | None, Any]) -> Non
             raise _broken(path, f"versionColumn {contract.version_column} is no property")
         if not contract.key_columns:
             raise _broken(path, "a table with versionColumn needs a primary key")
+
+
+def _prove_trailer(path: Path, pattern: str) -> None:
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise _broken(path, f"trailer is no regular expression: {error}") from error
+    if groups != 1:
+        raise _broken(path, "trailer must have one group, around the number of rows")
 
 
 def _broken(path: Path, what: str) -> JourneylineError:

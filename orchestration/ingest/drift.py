@@ -73,7 +73,7 @@ def _seen_keys(
 ) -> Iterator[tuple[Delivery, tuple[str, ...], set[str], int]]:
     """Each delivery with its header, the keys that its rows show and their number."""
     counts = dict(connection.execute("select delivery_id, row_count from batch_files").fetchall())
-    shapes = _json_keys(connection, contract) if contract.format == "ndjson" else {}
+    shapes = _json_keys(connection, contract) if contract.is_json else {}
     for delivery, header in files:
         present = set(header) or shapes.get(delivery.delivery_id, set())
         if present:

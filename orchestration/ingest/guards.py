@@ -6,24 +6,17 @@ They stream in chunks and hold no file in memory. What a single row says is the 
 from __future__ import annotations
 
 import codecs
-import hashlib
-import zlib
-from collections.abc import Iterator
+import zipfile
 from dataclasses import dataclass
 
 from orchestration.ingest.contracts import Contract
 from orchestration.ingest.landing import Delivery
+from orchestration.ingest.unpacking import Refused, bound_size, open_chunks, open_text
 
-CHUNK_BYTES = 1 << 20
+__all__ = ["MAX_LINE_BYTES", "Guarded", "Refused", "guard_delivery"]
+
 MAX_LINE_BYTES = 8 << 20
-MAX_RATIO = 1000
-RATIO_APPLIES_FROM_BYTES = 64 << 20
-MAX_BYTES = 200 << 30
 _BOM = codecs.BOM_UTF8
-
-
-class Refused(Exception):
-    """The delivery is refused; the message is the reason."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +24,17 @@ class Guarded:
     """What the guards learned of a file that they let through.
 
     Args:
-        line_count: Lines of the decompressed file.
-        is_plain: Whether a reader can take the file as it is: no byte order mark, no carriage
-            return, no empty line.
+        line_count: Lines of the decompressed file; rows of a Parquet file; 0 of a workbook.
+        is_plain: Whether a reader can take the file as it is: UTF-8, no byte order mark, no
+            carriage return, no empty line.
+        has_quotes: Whether a double quote is in it.
+        has_controls: Whether a character is in it that rewritten records use between fields.
     """
 
     line_count: int
     is_plain: bool
+    has_quotes: bool = False
+    has_controls: bool = False
 
 
 def guard_delivery(delivery: Delivery, contract: Contract) -> Guarded:
@@ -51,78 +48,74 @@ def guard_delivery(delivery: Delivery, contract: Contract) -> Guarded:
     if f".{contract.format}" not in delivery.file.suffixes:
         raise Refused(f"the file is not {contract.format}, which the contract expects")
     try:
+        if contract.format == "parquet":
+            return _guard_parquet(delivery)
+        if contract.format == "xlsx":
+            return _guard_workbook(delivery)
         return _scan(delivery, contract)
     except OSError as error:
-        raise Refused(f"the file cannot be read: {error.strerror}") from error
+        raise Refused(f"the file cannot be read: {error.strerror or error}") from error
 
 
-def open_chunks(delivery: Delivery) -> Iterator[bytes]:
-    """The decompressed bytes of a delivered file, in chunks.
+def _guard_parquet(delivery: Delivery) -> Guarded:
+    """Read every page once, with its checksum where there is one, before the loader does."""
+    import pyarrow
+    from pyarrow import parquet
 
-    Raises:
-        Refused: The hash, the size or the compression is wrong; raised at the end of the file
-            at the latest.
-    """
-    digest = hashlib.sha256()
-    unzip = _Unzip() if delivery.file_name.endswith(".gz") else None
-    size = 0
-    with delivery.file.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-            size += len(chunk)
-            if unzip is None:
-                yield chunk
-            else:
-                yield from unzip.feed(chunk)
-    if size != delivery.byte_count or digest.hexdigest() != delivery.sha256:
-        raise Refused("the file's bytes are not those that were landed (size or sha256 differs)")
-    if unzip is not None:
-        unzip.finish()
+    _read_through(delivery)
+    try:
+        with parquet.ParquetFile(delivery.file, page_checksum_verification=True) as file:
+            metadata = file.metadata
+            unpacked = sum(
+                metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups)
+            )
+            bound_size(unpacked, delivery.byte_count)
+            count = 0
+            for batch in file.iter_batches():
+                batch.validate(full=True)
+                count += batch.num_rows
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise Refused(f"the Parquet data is broken: {_first_line(error)}") from error
+    if count != metadata.num_rows:
+        raise Refused(f"the Parquet footer counts {metadata.num_rows} rows, the pages hold {count}")
+    return Guarded(count, is_plain=True)
 
 
-class _Unzip:
-    """Streaming gunzip of one or many members with a bound on what comes out."""
+def _guard_workbook(delivery: Delivery) -> Guarded:
+    """A workbook is a zip archive: its members have checksums, and sizes that may lie."""
+    _read_through(delivery)
+    try:
+        with zipfile.ZipFile(delivery.file) as archive:
+            given = 0
+            for member in archive.infolist():
+                with archive.open(member) as stream:
+                    while chunk := stream.read(1 << 20):
+                        given += len(chunk)
+                        bound_size(given, delivery.byte_count)
+    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
+        raise Refused(f"the workbook is broken: {_first_line(error)}") from error
+    except Exception as error:
+        if type(error).__module__ == "zlib":
+            raise Refused(f"the workbook is broken: {_first_line(error)}") from error
+        raise
+    return Guarded(0, is_plain=False)
 
-    def __init__(self) -> None:
-        self._stream = zlib.decompressobj(31)
-        self._taken = 0
-        self._given = 0
-        self._is_started = False
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        self._taken += len(data)
-        is_pending = False
-        while data or is_pending:
-            if self._stream.eof:
-                self._stream = zlib.decompressobj(31)
-            try:
-                out = self._stream.decompress(data, CHUNK_BYTES)
-            except zlib.error as error:
-                raise Refused(f"the gzip data is broken: {error}") from error
-            self._is_started = True
-            self._given += len(out)
-            self._check_size()
-            if out:
-                yield out
-            is_pending = len(out) == CHUNK_BYTES and not self._stream.eof
-            data = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
+def _read_through(delivery: Delivery) -> None:
+    for _ in open_chunks(delivery):
+        pass
 
-    def finish(self) -> None:
-        if not self._is_started or not self._stream.eof:
-            raise Refused("the gzip data is cut off before its end")
 
-    def _check_size(self) -> None:
-        if self._given > MAX_BYTES:
-            raise Refused(f"the file unpacks to more than {MAX_BYTES >> 30} GiB")
-        if self._given > RATIO_APPLIES_FROM_BYTES and self._given > MAX_RATIO * self._taken:
-            raise Refused(f"the file unpacks to more than {MAX_RATIO} times its size")
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def _scan(delivery: Delivery, contract: Contract) -> Guarded:
     decode = codecs.getincrementaldecoder("utf-8")(errors="strict").decode
     lines, total, run, last = 0, 0, 0, b""
-    is_plain = True
-    for chunk in open_chunks(delivery):
+    is_plain = contract.encoding == "utf-8"
+    has_quotes = has_controls = False
+    for chunk in open_text(delivery, contract):
         if total == 0 and chunk.startswith((_BOM, b"\n")):
             is_plain = False
         if b"\0" in chunk:
@@ -130,22 +123,25 @@ def _scan(delivery: Delivery, contract: Contract) -> Guarded:
         try:
             decode(chunk)
         except UnicodeDecodeError as error:
-            raise Refused(f"the text is not UTF-8: {error.reason}") from error
+            raise Refused(f"the text is not {contract.encoding.upper()}: {error.reason}") from error
         if is_plain and (b"\r" in chunk or b"\n\n" in chunk or (last + chunk[:1]) == b"\n\n"):
             is_plain = False
-        run = _longest_open_line(chunk, run)
+        has_quotes = has_quotes or b'"' in chunk
+        has_controls = has_controls or any(c in chunk for c in (b"\x1d", b"\x1e", b"\x1f", b"\x01"))
+        if contract.format != "json":
+            run = _longest_open_line(chunk, run)
         lines += chunk.count(b"\n")
         total += len(chunk)
-        last = chunk[-1:]
+        last = chunk[-1:] or last
     try:
         decode(b"", final=True)
     except UnicodeDecodeError as error:
         raise Refused("the text ends within a character: it is cut off") from error
     if total and last != b"\n":
-        if contract.expects_final_newline:
+        if contract.expects_final_newline and contract.format != "json":
             raise Refused("the last line has no end: the file is cut off")
         lines += 1
-    return Guarded(lines, is_plain)
+    return Guarded(lines, is_plain, has_quotes, has_controls)
 
 
 def _longest_open_line(chunk: bytes, run: int) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +17,11 @@ from pathlib import Path
 from orchestration.errors import EXIT_USAGE, JourneylineError
 from orchestration.settings import Settings
 
-SUFFIXES = (".ndjson", ".ndjson.gz", ".csv", ".csv.gz")
+_TEXTS = (".ndjson", ".csv", ".json")
+_PACKED = ("", ".gz", ".zst")
+SUFFIXES = (*(text + packed for text in _TEXTS for packed in _PACKED), ".parquet", ".xlsx")
+# Other names for a format, as files outside bear them.
+_ALIASES = {".jsonl": ".ndjson", ".parq": ".parquet", ".tsv": ".csv"}
 _CHUNK = 1 << 20
 _INSTANT = "%Y-%m-%dT%H%M%SZ"
 
@@ -36,6 +41,7 @@ class Delivery:
         byte_count: Size of the file, as landed.
         row_count: Records the deliverer counted; None when it did not.
         problem: Why the manifest cannot be believed; None when it can.
+        expected_sha256: Hash that the deliverer sent beside the file; None when it sent none.
     """
 
     source: str
@@ -48,6 +54,7 @@ class Delivery:
     byte_count: int
     row_count: int | None
     problem: str | None = None
+    expected_sha256: str | None = None
 
     @property
     def file(self) -> Path:
@@ -85,20 +92,24 @@ def land_once(
 ) -> Landed:
     """Put a copy of a file into landing, all of it or nothing.
 
+    A file `<name>.sha256` beside it (as `sha256sum` writes it) says which hash the deliverer
+    meant, a file `<name>.rows` how many rows; the loader refuses a delivery that is neither.
+
     Args:
         settings: The home folder.
         source: Source system.
         entity: Table of the source.
-        file: The file to copy; NDJSON or CSV, plain or gzipped.
+        file: The file to copy; one of `SUFFIXES`.
         received_at: Instant of arrival; without a zone it is UTC.
 
     Returns:
         The delivery; the earlier one when the same content was landed before.
 
     Raises:
-        JourneylineError: There is no such file, or its name says another format.
+        JourneylineError: There is no such file, its name says another format, or it is still
+            being written.
     """
-    suffix = next((s for s in sorted(SUFFIXES, key=len, reverse=True) if file.name.endswith(s)), "")
+    suffix = suffix_of(file)
     if not file.is_file() or not suffix:
         raise JourneylineError(
             "There is no such file." if suffix else "The file's format is not known by its name.",
@@ -113,18 +124,37 @@ def land_once(
     temporary.mkdir()
     try:
         name = f"{entity}{suffix}"
+        before = file.stat()
         digest, size = _copy(file, temporary / name)
+        after = file.stat()
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            raise JourneylineError(
+                "The file changed while it was copied, so it was left alone.",
+                where=str(file),
+                next_step="Land it again when it is written.",
+            )
         known = _same_content(settings, source, entity, digest)
         if known is not None:
             return Landed(known, is_new=False)
         instant = received_at.astimezone(UTC) if received_at.tzinfo else received_at
         delivery_id = f"{instant.strftime(_INSTANT)}-{digest[:8]}"
-        _write_manifest(temporary, delivery_id, source, entity, instant, name, digest, size)
+        said = {"name": name, "sha256": digest, "bytes": size, **_sidecars(file)}
+        _write_manifest(temporary, delivery_id, source, entity, instant, said)
         os.rename(temporary, parent / delivery_id)
         _sync(parent)
         return Landed(delivery_id, is_new=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def suffix_of(file: Path) -> str:
+    """The format that a file's name says, as a suffix of `SUFFIXES`; empty where it says none."""
+    for alias, suffix in _ALIASES.items():
+        for packed in _PACKED:
+            if file.name.endswith(alias + packed) and suffix + packed in SUFFIXES:
+                return suffix + packed
+    known = [suffix for suffix in SUFFIXES if file.name.endswith(suffix)]
+    return max(known, key=len, default="")
 
 
 def list_deliveries(settings: Settings) -> list[Delivery]:
@@ -156,22 +186,47 @@ def _same_content(settings: Settings, source: str, entity: str, digest: str) -> 
     return None
 
 
+def _sidecars(file: Path) -> dict[str, object]:
+    """What the deliverer said of the file beside it."""
+    said: dict[str, object] = {"rows": None}
+    rows = file.with_name(f"{file.name}.rows")
+    if rows.is_file():
+        text = rows.read_text(encoding="utf-8").strip()
+        if not text.isdigit():
+            raise _wrong_sidecar(rows, "the number of rows, and nothing else")
+        said["rows"] = int(text)
+    digest = file.with_name(f"{file.name}.sha256")
+    if digest.is_file():
+        found = re.match(r"[0-9a-fA-F]{64}\b", digest.read_text(encoding="utf-8").strip())
+        if found is None:
+            raise _wrong_sidecar(digest, "the file's sha256 as sha256sum writes it")
+        said["expected_sha256"] = found.group().lower()
+    return said
+
+
+def _wrong_sidecar(path: Path, expected: str) -> JourneylineError:
+    return JourneylineError(
+        "What stands beside the file cannot be understood.",
+        where=str(path),
+        next_step=f"It should hold {expected}.",
+        exit_code=EXIT_USAGE,
+    )
+
+
 def _write_manifest(
     folder: Path,
     delivery_id: str,
     source: str,
     entity: str,
     received_at: datetime,
-    name: str,
-    digest: str,
-    size: int,
+    said: dict[str, object],
 ) -> None:
     manifest = {
         "delivery_id": delivery_id,
         "source": source,
         "entity": entity,
         "received_at": received_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "files": [{"name": name, "sha256": digest, "bytes": size, "rows": None}],
+        "files": [said],
     }
     with (folder / "manifest.json").open("w", encoding="utf-8") as file:
         file.write(json.dumps(manifest, indent=2) + "\n")
@@ -191,7 +246,7 @@ def _sync(folder: Path) -> None:
 def _read(path: Path) -> Delivery:
     folder = path.parent
     source, entity, delivery_id = folder.parts[-3:]
-    name, digest, size, rows, problem = "", "", 0, None, None
+    name, digest, size, rows, problem, expected = "", "", 0, None, None, None
     received_at = _instant_of(delivery_id)
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -200,6 +255,7 @@ def _read(path: Path) -> Delivery:
         item = manifest["files"][0]
         name, digest, size = str(item["name"]), str(item["sha256"]), int(item["bytes"])
         rows = None if item.get("rows") is None else int(item["rows"])
+        expected = None if item.get("expected_sha256") is None else str(item["expected_sha256"])
         said = datetime.fromisoformat(manifest["received_at"]).astimezone(UTC).replace(tzinfo=None)
         if Path(name).name != name or not name.endswith(SUFFIXES):
             raise ValueError(f"the file name {name!r} is not one of a delivery")
@@ -214,7 +270,17 @@ def _read(path: Path) -> Delivery:
     except (OSError, ValueError, KeyError, TypeError) as error:
         problem = f"the manifest cannot be believed: {error}"
     return Delivery(
-        source, entity, delivery_id, received_at, folder, name, digest, size, rows, problem
+        source,
+        entity,
+        delivery_id,
+        received_at,
+        folder,
+        name,
+        digest,
+        size,
+        rows,
+        problem,
+        expected,
     )
 
 

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from itertools import groupby
 
 import duckdb
 
-from orchestration.ingest.batch import EntityLoad, load_entity
+from orchestration.ingest.acts import Act, TableActs, acts_by_table, read_acts
+from orchestration.ingest.batch import EntityLoad, EntityWork, load_entity
 from orchestration.ingest.contracts import Contract, load_contracts
 from orchestration.ingest.landing import Delivery, list_deliveries
 from orchestration.ingest.sources import load_sources
@@ -58,7 +58,7 @@ def load_deliveries(
     *,
     between_nights: bool = False,
 ) -> LoadReport:
-    """Load every delivery that is not in the row ledger yet.
+    """Load every delivery that is not in the row ledger yet, and carry out acts on rows.
 
     Args:
         settings: The home folder and the project.
@@ -84,38 +84,61 @@ def load_deliveries(
             ).fetchall()
         )
         fresh = [d for d in landed if (d.source, d.entity, d.delivery_id) not in recorded]
-        wanted = [d for d in fresh if (d.source, d.entity) in taken]
         ignored = sorted(
             {f"{d.source}/{d.entity}" for d in fresh} - {c.label for c in taken.values()}
         )
-        as_of = _as_of(connection, landed, until, between_nights)
-        return _load(connection, settings, taken, wanted, as_of, ignored, progress)
+        acts = [act for act in read_acts(settings) if until is None or act.at.date() <= until]
+        todo = _work(connection, taken, landed, recorded, acts)
+        as_of = _as_of(connection, landed, acts, until, between_nights)
+        return _load(connection, settings, taken, todo, as_of, ignored, progress)
+
+
+def _work(
+    connection: duckdb.DuckDBPyConnection,
+    contracts: dict[tuple[str, str], Contract],
+    landed: list[Delivery],
+    recorded: set[tuple[str, str, str]],
+    acts: list[Act],
+) -> dict[tuple[str, str], EntityWork]:
+    """What there is to do, by table: new deliveries, and rows of known ones that are replayed."""
+    numbers = connection.execute("select act_number from ingest.acts").fetchall()
+    acted = acts_by_table(acts, {number for (number,) in numbers})
+    todo: dict[tuple[str, str], EntityWork] = {}
+    for key in contracts:
+        on_table = acted.get(key, TableActs())
+        replayed = on_table.replayed_deliveries()
+        mine = [d for d in landed if (d.source, d.entity) == key]
+        known = {d.delivery_id for d in mine if (*key, d.delivery_id) in recorded}
+        again = frozenset(known & replayed)
+        wanted = [d for d in mine if d.delivery_id not in known or d.delivery_id in again]
+        if wanted or on_table.fresh:
+            todo[key] = EntityWork(wanted, on_table, again)
+    return todo
 
 
 def _load(
     connection: duckdb.DuckDBPyConnection,
     settings: Settings,
     contracts: dict[tuple[str, str], Contract],
-    deliveries: list[Delivery],
+    todo: dict[tuple[str, str], EntityWork],
     as_of: datetime | None,
     ignored: list[str],
     progress: Callable[[str], None] | None,
 ) -> LoadReport:
     work = settings.home / ".loading"
     shutil.rmtree(work, ignore_errors=True)
+    taken = sum(len(table.deliveries) for table in todo.values())
     connection.execute("begin")
     try:
-        number = _next_number(connection) if deliveries else None
+        number = _next_number(connection) if todo else None
         loads: list[EntityLoad] = []
         if number is not None:
             work.mkdir()
-            for key, group in groupby(deliveries, key=lambda d: (d.source, d.entity)):
-                loads.append(load_entity(connection, contracts[key], list(group), number, work))
+            for key, table in todo.items():
+                loads.append(load_entity(connection, contracts[key], table, number, work))
                 if progress is not None:
                     progress(f"loaded {key[0]}/{key[1]}: {loads[-1].accepted:,} rows")
-            connection.execute(
-                "insert into ingest.loads values (?, ?, ?)", [number, as_of, len(deliveries)]
-            )
+            connection.execute("insert into ingest.loads values (?, ?, ?)", [number, as_of, taken])
         _set_clock(connection, as_of)
         connection.execute("commit")
     except BaseException:
@@ -125,7 +148,7 @@ def _load(
         shutil.rmtree(work, ignore_errors=True)
     return LoadReport(
         load_number=number,
-        deliveries=len(deliveries),
+        deliveries=taken,
         accepted=sum(load.accepted for load in loads),
         quarantined=sum(load.quarantined for load in loads),
         duplicates=sum(load.duplicates for load in loads),
@@ -151,18 +174,26 @@ def _next_number(connection: duckdb.DuckDBPyConnection) -> int:
 def _as_of(
     connection: duckdb.DuckDBPyConnection,
     landed: list[Delivery],
+    acts: list[Act],
     until: date | None,
     between_nights: bool,
 ) -> datetime | None:
-    """Midnight after the night, or its newest arrival; where the clock stood if that is later."""
+    """Midnight after the night, or its newest arrival; where the clock stood if that is later.
+
+    A night that has acts and no delivery is not over either: its delivery may still come.
+    """
     row = connection.execute("select max(as_of) from pipeline.clock").fetchone()
     before: datetime | None = row[0] if row else None
-    night = until or max((d.received_at.date() for d in landed), default=None)
+    arrivals = [d.received_at for d in landed] + [act.at for act in acts]
+    night = until or max((arrival.date() for arrival in arrivals), default=None)
     if night is None:
         return before
     after = datetime.combine(night + timedelta(days=1), datetime.min.time())
-    if between_nights and landed:
-        after = min(after, max(delivery.received_at for delivery in landed))
+    is_acts_alone = any(act.at.date() == night for act in acts) and not any(
+        d.received_at.date() == night for d in landed
+    )
+    if (between_nights or is_acts_alone) and arrivals:
+        after = min(after, max(arrivals))
     return after if before is None else max(after, before)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestration.ingest.columnar import parquet_lines_sql
 from orchestration.ingest.contracts import Column, Contract
 from orchestration.ingest.guards import MAX_LINE_BYTES
 from orchestration.ingest.tables import literal
@@ -28,7 +29,8 @@ class Rule:
 
     Args:
         number: Its place: of several broken rules the first counts.
-        name: malformed_json, malformed_csv, missing_required, wrong_type or not_in_set.
+        name: malformed_json, malformed_csv, missing_required, wrong_type, inexact_number,
+            inexact_identifier or not_in_set.
         column_name: The column it is about; None when it is about the whole row.
         condition: SQL over the texts `t1` … and the typed values `c1` ….
         value: SQL of the offending value.
@@ -45,7 +47,7 @@ def rules_of(contract: Contract) -> list[Rule]:
     """The rules of a contract in the order in which they are tried."""
     numbered = list(enumerate(contract.columns, start=1))
     found: list[tuple[str, str | None, str, str]] = [
-        (f"malformed_{'json' if contract.format == 'ndjson' else 'csv'}", None, "not ok", "null")
+        (f"malformed_{'json' if contract.is_json else 'csv'}", None, "not ok", "null")
     ]
     for i, column in numbered:
         if column.is_required:
@@ -54,6 +56,19 @@ def rules_of(contract: Contract) -> list[Rule]:
         if column.physical_type != "text":
             condition = f"c{i} is null and t{i} is not null"
             found.append(("wrong_type", column.name, condition, f"t{i}"))
+    for i, column in numbered:
+        if contract.is_json and column.physical_type.startswith("decimal"):
+            # A JSON number of more digits than a double keeps has lost some on its way here.
+            path = literal(json_path(contract, column))
+            condition = f"case when strlen(t{i}) > 16 then json_type(line, {path}) = 'DOUBLE' end"
+            found.append(("inexact_number", column.name, condition, f"t{i}"))
+    for i, column in numbered:
+        if column.is_identifier and column.physical_type == "text":
+            # As a spreadsheet writes a number that it could not keep; nothing else looks so.
+            condition = f"t{i}[2] = '.' and regexp_full_match(t{i}, '[0-9][.][0-9]+[eE][+][0-9]+')"
+            if contract.format in ("parquet", "xlsx"):
+                condition = f"({condition}) or lower(t{i}) in ('nan', 'inf', '-inf')"
+            found.append(("inexact_identifier", column.name, condition, f"t{i}"))
     for i, column in numbered:
         if column.allowed_values:
             allowed = ", ".join(literal(value) for value in column.allowed_values)
@@ -80,7 +95,7 @@ def batch_sql(contract: Contract, files: list[Path], too_deep: list[str]) -> str
     values = " ".join(f"when {rule.number} then {rule.value}" for rule in rules)
     keys = [i for i, column in columns if column.key_position is not None]
     key_hash = _hash(keys) if keys and contract.version_column is None else "row_hash"
-    read = _texts_of_json if contract.format == "ndjson" else _texts_of_csv
+    read = _texts_of_json if contract.is_json else _texts_of_csv
     return f"""
 with lines as ({lines_sql(files)}),
 read as ({read(contract, too_deep)}),
@@ -96,7 +111,9 @@ from judged
 
 
 def lines_sql(files: list[Path]) -> str:
-    """One row per line of the files, in order: `file_path`, `line`."""
+    """One row per record of the files, in order: `file_path`, `line`."""
+    if files[0].suffix == ".parquet":
+        return " union all ".join(parquet_lines_sql(path) for path in files)
     listed = ", ".join(literal(str(path)) for path in files)
     return f"""
 select filename as file_path, coalesce(line, '') as line
@@ -108,7 +125,7 @@ from read_csv([{listed}], auto_detect = false, header = false, columns = {{'line
 
 def payload_sql(contract: Contract) -> str:
     """The record as it was delivered, from `line` (and `texts`, where it was split)."""
-    if contract.format == "ndjson":
+    if contract.is_json:
         return "line"
     original = len(contract.columns) + 1
     return f"""
@@ -116,7 +133,7 @@ case
     when line[1] = {_BROKEN} then replace(substr(line, 2), {_NEWLINE}, chr(10))
     else coalesce(
         replace(string_split(line, {_FIELD})[{original}], {_NEWLINE}, chr(10)),
-        replace(line, {_FIELD}, ',')
+        replace(line, {_FIELD}, {literal(contract.delimiter)})
     )
 end
 """
@@ -149,8 +166,9 @@ def json_depth(text: str) -> int:
 def json_parents(contract: Contract) -> list[str]:
     """Objects of an NDJSON record whose keys the contract speaks about; '' is the record."""
     found = {""}
-    for column in contract.columns:
-        found.update(_prefixes(column.path)[:-1])
+    if not contract.is_flat:
+        for column in contract.columns:
+            found.update(_prefixes(column.path)[:-1])
     return sorted(found)
 
 
@@ -158,10 +176,15 @@ def known_keys(contract: Contract) -> dict[str, list[Column]]:
     """Every key the contract reads or passes, with the columns that stand on it."""
     found: dict[str, list[Column]] = {}
     for column in contract.columns:
-        prefixes = _prefixes(column.path) if contract.format == "ndjson" else [column.path]
+        prefixes = [column.path] if contract.is_flat else _prefixes(column.path)
         for prefix in prefixes:
             found.setdefault(prefix, []).append(column)
     return found
+
+
+def json_path(contract: Contract, column: Column) -> str:
+    """Where in a JSON record the column is, as DuckDB reads a path."""
+    return f'$."{column.path}"' if contract.is_flat else _json_path(column.path)
 
 
 def _prefixes(path: str) -> list[str]:
@@ -177,7 +200,7 @@ def _json_path(path: str) -> str:
 
 
 def _texts_of_json(contract: Contract, too_deep: list[str]) -> str:
-    paths = ", ".join(literal(_json_path(column.path)) for column in contract.columns)
+    paths = ", ".join(literal(json_path(contract, column)) for column in contract.columns)
     parents = ", ".join(
         literal(_json_path(parent) if parent else "$") for parent in json_parents(contract)
     )
@@ -209,7 +232,7 @@ from lines
 
 def _text(contract: Contract, number: int) -> str:
     text = f"texts[{number}]"
-    return f"replace({text}, {_NEWLINE}, chr(10))" if contract.format == "csv" else text
+    return text if contract.is_json else f"replace({text}, {_NEWLINE}, chr(10))"
 
 
 def _hash(numbers: list[int]) -> str:
@@ -239,7 +262,22 @@ def _cast_instant(column: Column, text: str) -> str:
     offset = ":[0-9.]+ ?[+-][0-9]{2}(:?[0-9]{2})?$"
     zoned = f"ends_with({text}, 'Z') or regexp_matches({text}, '{offset}')"
     cases = f"when {zoned} then try_cast({text} as timestamptz)::timestamp"
+    cases += f" when {text}[5] <> '-' and {_IS_EPOCH.format(text)} then {_epoch(text)}"
     if column.default_zone is not None:
         local = f"timezone({literal(column.default_zone)}, try_cast({text} as timestamp))"
         cases += f" when strlen({text}) >= 10 then {local}::timestamp"
     return f"case {cases} end"
+
+
+# Seconds since 1970 are of 9 to 11 digits from 1973 to 5138, and so on by thousands; eight digits
+# are a day written without dashes and no epoch.
+_IS_EPOCH = "regexp_full_match({}, '[0-9]{{9,19}}([.][0-9]+)?')"
+
+
+def _epoch(text: str) -> str:
+    number = f"try_cast({text} as decimal(38, 9))"
+    return (
+        f"try(make_timestamp(floor(case when {number} < 1e11 then {number} * 1000000"
+        f" when {number} < 1e14 then {number} * 1000 when {number} < 1e17 then {number}"
+        f" else {number} / 1000 end)::bigint))"
+    )

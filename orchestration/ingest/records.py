@@ -1,22 +1,26 @@
 """Records: delivered files rewritten so that a set-based reader finds one record on each line.
 
-NDJSON needs it only when lines are not plain. CSV always does: a record may span lines, and a
-broken one must cost no other. A rewritten CSV record is its fields in the contract's order,
-separated by FIELD; the original follows as one more field where it cannot be put together again
-from them. A line that starts with BROKEN is a record that could not be read.
+NDJSON needs it only when lines are not plain, JSON and workbooks always. So does CSV with quotes: a
+record may span lines, and a broken one must cost no other. A rewritten CSV record is its fields in
+the contract's order, separated by FIELD; the original follows as one more field where it cannot be
+put together again from them. A line that starts with BROKEN is a record that could not be read.
 """
 
 from __future__ import annotations
 
 import csv
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestration.ingest.contracts import Contract
-from orchestration.ingest.guards import Refused, open_chunks
+from orchestration.ingest.contracts import DELIMITERS, Contract
+from orchestration.ingest.guards import MAX_LINE_BYTES
+from orchestration.ingest.json_records import split_documents
 from orchestration.ingest.landing import Delivery
+from orchestration.ingest.unpacking import Refused, open_text
+from orchestration.ingest.workbooks import workbook_records
 
 FIELD = "\x1f"
 NEWLINE = "\x1e"
@@ -40,30 +44,44 @@ class Rewritten:
     header: tuple[str, ...]
 
 
-def rewrite_ndjson(delivery: Delivery, target: Path) -> Rewritten:
-    """Write the records without byte order mark, carriage returns and empty lines."""
-    count = 0
-    with target.open("w", encoding="utf-8", newline="") as file:
-        for line in _lines(delivery):
-            if line:
-                file.write(line + "\n")
-                count += 1
-    return Rewritten(target, count, ())
-
-
-def rewrite_csv(delivery: Delivery, contract: Contract, target: Path) -> Rewritten:
-    """Write the records' fields in the order of the contract's columns.
+def rewrite(delivery: Delivery, contract: Contract, target: Path) -> Rewritten:
+    """Write the records of a delivered file, one a line.
 
     Raises:
-        Refused: The file has no header, or one that names a column twice.
+        Refused: The file is not what its format promises, or its trailer counts other rows.
     """
-    lines = _lines(delivery)
-    header = _header(lines)
+    if contract.format == "csv":
+        return _rewrite_csv(delivery, contract, target)
+    header: list[str] = []
+    if contract.format == "xlsx":
+        header, records = workbook_records(delivery, contract)
+    elif contract.format == "json":
+        records = split_documents(delivery, contract)
+    else:
+        records = (line for line in _rows(delivery, contract) if line)
+    count = 0
+    with target.open("w", encoding="utf-8", newline="") as file:
+        for record in records:
+            file.write(record + "\n")
+            count += 1
+    return Rewritten(target, count, tuple(header))
+
+
+def plain_header(delivery: Delivery, contract: Contract) -> tuple[str, ...]:
+    """The header of a CSV file whose lines are plain."""
+    return tuple(_header(_lines(delivery, contract), contract))
+
+
+def _rewrite_csv(delivery: Delivery, contract: Contract, target: Path) -> Rewritten:
+    """Write the records' fields in the order of the contract's columns."""
+    csv.field_size_limit(MAX_LINE_BYTES)
+    lines = _rows(delivery, contract)
+    header = _header(lines, contract)
     places = _places(header, contract)
     is_in_order = places == list(range(len(header)))
     count = 0
     with target.open("w", encoding="utf-8", newline="") as file:
-        for fields, original in split_records(lines, len(header)):
+        for fields, original in split_records(lines, len(header), contract.delimiter):
             count += 1
             if fields is None or any(c in original for c in _CONTROLS):
                 file.write(BROKEN + _one_line(original) + "\n")
@@ -76,7 +94,9 @@ def rewrite_csv(delivery: Delivery, contract: Contract, target: Path) -> Rewritt
     return Rewritten(target, count, tuple(header))
 
 
-def split_records(lines: Iterator[str], width: int) -> Iterator[tuple[list[str] | None, str]]:
+def split_records(
+    lines: Iterator[str], width: int, delimiter: str = ","
+) -> Iterator[tuple[list[str] | None, str]]:
     """Split lines of a CSV file into records of `width` fields.
 
     A line whose quotes never close, or close at a record of another width, is broken by itself:
@@ -93,7 +113,7 @@ def split_records(lines: Iterator[str], width: int) -> Iterator[tuple[list[str] 
     while (line := following()) is not None:
         if '"' not in line:
             if line:
-                fields = line.split(",")
+                fields = line.split(delimiter)
                 yield (fields if len(fields) == width else None), line
             continue
         taken = [line]
@@ -104,7 +124,7 @@ def split_records(lines: Iterator[str], width: int) -> Iterator[tuple[list[str] 
                 break
             taken.append(more)
             is_open ^= more.count('"') % 2 == 1
-        parsed = None if is_open else _parse("\n".join(taken), width)
+        parsed = None if is_open else _parse("\n".join(taken), width, delimiter)
         if parsed is not None:
             yield parsed, "\n".join(taken)
         else:
@@ -112,18 +132,40 @@ def split_records(lines: Iterator[str], width: int) -> Iterator[tuple[list[str] 
             waiting.extendleft(reversed(taken[1:]))
 
 
-def _parse(text: str, width: int) -> list[str] | None:
+def _parse(text: str, width: int, delimiter: str) -> list[str] | None:
     try:
-        rows = list(csv.reader([text], strict=True))
+        rows = list(csv.reader([text], strict=True, delimiter=delimiter))
     except csv.Error:
         return None
     return rows[0] if len(rows) == 1 and len(rows[0]) == width else None
 
 
-def _lines(delivery: Delivery) -> Iterator[str]:
+def _rows(delivery: Delivery, contract: Contract) -> Iterator[str]:
+    """The lines without the trailer, which has to count them."""
+    if contract.trailer is None:
+        yield from _lines(delivery, contract)
+        return
+    # The header of a CSV file is no row.
+    count = -1 if contract.format == "csv" else 0
+    held: str | None = None
+    for line in _lines(delivery, contract):
+        if not line:
+            continue
+        if held is not None:
+            count += 1
+            yield held
+        held = line
+    found = re.fullmatch(contract.trailer, held or "")
+    if found is None:
+        raise Refused("the trailer that counts the rows is missing: the file is cut off")
+    if int(found.group(1)) != count:
+        raise Refused(f"the trailer counts {found.group(1)} rows, the file has {count} lines")
+
+
+def _lines(delivery: Delivery, contract: Contract) -> Iterator[str]:
     rest = b""
     is_first = True
-    for chunk in open_chunks(delivery):
+    for chunk in open_text(delivery, contract):
         *whole, rest = (rest + chunk).split(b"\n")
         for raw in whole:
             yield _text(raw, is_first)
@@ -136,11 +178,17 @@ def _text(raw: bytes, is_first: bool) -> str:
     return raw.decode("utf-8-sig" if is_first else "utf-8").removesuffix("\r")
 
 
-def _header(lines: Iterator[str]) -> list[str]:
+def _header(lines: Iterator[str], contract: Contract) -> list[str]:
     first = next(lines, None)
     if not first:
         raise Refused("the file has no header")
-    header = next(csv.reader([first]))
+    header = next(csv.reader([first], delimiter=contract.delimiter))
+    others = [mark for mark in DELIMITERS if mark in first and mark != contract.delimiter]
+    if len(header) == 1 and others:
+        raise Refused(
+            f"the header is one column: fields seem to be separated by {others[0]!r}, "
+            f"the contract's delimiter is {contract.delimiter!r}"
+        )
     doubled = sorted({name for name in header if header.count(name) > 1})
     if doubled:
         raise Refused(f"the header names the column {doubled[0]!r} twice")

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from orchestration.connectors.entries import Connector
 from orchestration.errors import EXIT_USAGE, JourneylineError
 from orchestration.settings import Settings
 
@@ -22,6 +23,7 @@ class Source(BaseModel):
     enabled: bool = True
     owner: str
     description: str
+    connector: Connector | None = None
 
 
 class _SourceList(BaseModel):
@@ -69,7 +71,7 @@ def _line(text: str, location: tuple[int | str, ...]) -> int | None:
         elif isinstance(node, yaml.MappingNode):
             values = {key.value: value for key, value in node.value}
             if part not in values:
-                break
+                continue
             node = values[part]
         else:
             break
@@ -81,6 +83,7 @@ def _broken(path: Path, what: str, line: int | None = None) -> JourneylineError:
     return JourneylineError(
         f"sources.yml is not valid: {what}.",
         where=f"{path}:{line}" if line else str(path),
-        next_step="A source has name, kind, vendor, enabled, owner and description.",
+        next_step="A source has name, kind, vendor, enabled, owner and description; "
+        "docs/connectors.md shows the lines of a connector.",
         exit_code=EXIT_USAGE,
     )

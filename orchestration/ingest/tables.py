@@ -28,7 +28,12 @@ create table if not exists ingest.deliveries (
 create table if not exists ingest.quarantine_rows (
     quarantine_id text, source text, entity text, delivery_id text, row_number bigint, rule text,
     column_name text, value text, payload text, received_at timestamp, first_seen_at timestamp,
-    last_seen_at timestamp
+    last_seen_at timestamp, state text
+);
+alter table ingest.quarantine_rows add column if not exists state text;
+create table if not exists ingest.acts (
+    act_number integer, act text, acted_at timestamp, source text, entity text, row_count bigint,
+    load_number integer
 );
 create table if not exists ingest.drift (
     source text, entity text, delivery_id text, column_name text, change text,
@@ -86,7 +91,7 @@ def _create(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
     columns += [f"{name} {kind}" for name, kind in LINEAGE]
     connection.execute(f"drop table if exists {contract.table}")
     connection.execute(f"create table {contract.table} ({', '.join(columns)})")
-    for table in ("deliveries", "quarantine_rows", "drift", "contracts"):
+    for table in ("deliveries", "quarantine_rows", "drift", "acts", "contracts"):
         connection.execute(f"delete from ingest.{table} where source = ? and entity = ?", place)
     connection.execute(
         "insert into ingest.contracts values (?, ?, ?)", [*place, contract.fingerprint]

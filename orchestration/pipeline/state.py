@@ -76,13 +76,14 @@ def sources_hash(settings: Settings) -> str:
 
 
 def waiting_nights(settings: Settings, until: date | None = None) -> list[date]:
-    """The nights of the deliveries that no run has taken yet, oldest first.
+    """The nights of the deliveries and replays that no run has taken yet, oldest first.
 
     Args:
         settings: The home to look at.
         until: Last night to consider, inclusive; None means all.
     """
     nights = {received_at.date() for received_at in waiting_deliveries(settings).values()}
+    nights |= {instant.date() for instant in waiting_replays(settings)}
     return sorted(night for night in nights if until is None or night <= until)
 
 
@@ -100,6 +101,18 @@ def waiting_deliveries(settings: Settings) -> dict[tuple[str, str, str], datetim
         and delivery[0] in enabled
         and f"{delivery[0]}.{delivery[1]}.odcs.yaml" in contracts
     }
+
+
+def waiting_replays(settings: Settings) -> list[datetime]:
+    """The instants of the replays that no run has taken yet, UTC."""
+    from orchestration.ingest.acts import REPLAY, read_acts
+
+    taken = {number for (number,) in _read(settings, "select act_number from ingest.acts")}
+    return [
+        act.at.replace(tzinfo=UTC)
+        for act in read_acts(settings)
+        if act.act == REPLAY and act.number not in taken
+    ]
 
 
 def last_build(settings: Settings) -> LastBuild | None:
@@ -212,13 +225,17 @@ def last_night(settings: Settings) -> date | None:
 
 
 def newest_night(settings: Settings) -> date:
-    """The last night with a delivery.
+    """The last night with a delivery or an act on rows.
 
     Raises:
         JourneylineError: The landing holds no delivery (exit 2).
     """
+    from orchestration.ingest.acts import read_acts
+
     require_landing(settings)
-    return max(received_at for _, received_at in _landed_deliveries(settings)).date()
+    arrivals = [received_at for _, received_at in _landed_deliveries(settings)]
+    arrivals += [act.at.replace(tzinfo=UTC) for act in read_acts(settings)]
+    return max(arrivals).date()
 
 
 def require_landing(settings: Settings) -> None:

@@ -20,6 +20,7 @@ from orchestration.pipeline.locking import writing
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
+    from orchestration.gate.operator import Operator
     from orchestration.ingest.loader import LoadReport
     from orchestration.publish.publisher import PublishReport
     from orchestration.unify.ledger import LedgerReport
@@ -139,20 +140,32 @@ def build_customers(
         return results
 
 
-def publish_release(settings: Settings, run_id: str) -> PublishReport:
-    """Stage, audit and publish the release, and record that the build is out.
+def publish_release(
+    settings: Settings, run_id: str, operator: Operator | None = None
+) -> PublishReport:
+    """Stage, audit and publish the release, record that the build is out, remove old releases.
+
+    Args:
+        settings: Home and project.
+        run_id: The run that asks.
+        operator: The person who publishes by hand, if one does.
 
     Raises:
         JourneylineError: The gate refused (exit 3), or the marts are behind what was loaded;
             the last release stays in place.
     """
+    from orchestration.publish.policy import load_policy
     from orchestration.publish.publisher import publish
+    from orchestration.publish.retention import collect
 
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
     with writing(settings):
         state.require_built(settings)
-        report = publish(settings, run_id)
+        policy = load_policy(settings)
+        report = publish(settings, run_id, operator=operator)
         state.record_release(settings)
+        if policy.is_automatic and report.published:
+            collect(settings)
         return report
 
 

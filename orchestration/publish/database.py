@@ -1,7 +1,8 @@
 """The DuckDB file of a candidate: the published tables, and the tables that describe them.
 
-Belongs here: what stands in `journeyline.duckdb` and how it gets there. Only the columns of a
-product contract are read from the warehouse, so nothing else can be published.
+Belongs here: what stands in `journeyline.duckdb` and how it gets there. It is made of the
+candidate's own Parquet files: rows are copied, or, where a release is too large for that, the
+tables of one file a month are views over the files.
 """
 
 from __future__ import annotations
@@ -16,24 +17,23 @@ from orchestration import warehouse
 from orchestration.errors import JourneylineError
 from orchestration.gate.contracts import ProductContract
 from orchestration.publish import describing, files
+from orchestration.publish.parquet import Found, Part
 from orchestration.settings import Settings
 
 FILE_NAME = "journeyline.duckdb"
 STORAGE_VERSION = "v1.0.0"
-# A parallel sum of floats differs in its last digits from run to run.
-_FLOAT_DECIMALS = 9
 Fingerprints = dict[str, tuple[int, str]]
 
 
-def build_database(
-    settings: Settings, contracts: Sequence[ProductContract], path: Path, spill: Path
-) -> None:
-    """Write every published table and `_inputs`, `_columns`, in one transaction, and close.
+@contextmanager
+def warehouse_attached(
+    settings: Settings, contracts: Sequence[ProductContract], spill: Path
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, Found]]:
+    """A connection with the warehouse read-only as `source`, and the columns of its tables.
 
     Args:
         settings: The home whose warehouse is read.
         contracts: One per published table.
-        path: The file to write.
         spill: Folder for what does not fit in memory.
 
     Raises:
@@ -51,38 +51,96 @@ def build_database(
         connection.execute(
             f"attach {describing.literal(str(settings.warehouse))} as source (read_only)"
         )
-        found = _require_tables(connection, settings, contracts)
-        connection.execute(
-            f"attach {describing.literal(str(path))} as candidate "
-            f"(storage_version '{STORAGE_VERSION}')"
-        )
-        connection.execute("use candidate")
-        connection.execute("begin transaction")
-        for contract in contracts:
-            _create_table(connection, contract, found[contract.table])
-        describing.create_inputs(connection)
-        describing.create_columns(connection, contracts)
-        connection.execute("commit")
-        connection.execute("checkpoint candidate")
-        connection.execute("use memory")
-        connection.execute("detach candidate")
+        yield connection, _require_tables(connection, settings, contracts)
     finally:
         connection.close()
-    _require_closed(path)
 
 
-def describe_release(path: Path, release: describing.Release) -> None:
-    """Add `_checks` and `_release`, in one transaction, and close."""
-    connection = warehouse.connect(path)
-    try:
-        connection.execute("begin transaction")
-        describing.create_checks(connection, release.checks)
-        describing.create_release(connection, release)
-        connection.execute("commit")
-        connection.execute("checkpoint")
-    finally:
-        connection.close()
-    _require_closed(path)
+def build_database(
+    connection: duckdb.DuckDBPyConnection,
+    contracts: Sequence[ProductContract],
+    parts: Sequence[Part],
+    folder: Path,
+    viewed: frozenset[str] = frozenset(),
+) -> None:
+    """Write every published table and `_inputs`, `_columns`, in one transaction, and close.
+
+    Args:
+        connection: Has the warehouse attached as `source`.
+        contracts: One per published table.
+        parts: The candidate's Parquet files.
+        folder: The candidate.
+        viewed: Tables that are views over their Parquet.
+    """
+    path = folder / FILE_NAME
+    connection.execute(
+        f"attach {describing.literal(str(path))} as candidate (storage_version '{STORAGE_VERSION}')"
+    )
+    connection.execute("use candidate")
+    connection.execute("begin transaction")
+    for contract in contracts:
+        paths = [part.path for part in parts if part.table == contract.table]
+        if contract.table in viewed:
+            create_view(connection, contract.table, folder, paths)
+        else:
+            source = read_files(folder, paths)
+            connection.execute(f"create table main.{contract.table} as select * from {source}")
+        describing.comment_contract(connection, contract, is_view=contract.table in viewed)
+    describing.create_inputs(connection)
+    describing.create_columns(connection, contracts)
+    connection.execute("commit")
+    connection.execute("checkpoint candidate")
+    connection.execute("use memory")
+    connection.execute("detach candidate")
+    require_closed(path)
+
+
+def describe_release(
+    folder: Path,
+    release: describing.Release,
+    contracts: Sequence[ProductContract],
+    views: dict[str, list[str]],
+    home: Path,
+) -> None:
+    """Add `_checks` and `_release`, in one transaction, and close.
+
+    Args:
+        folder: The candidate.
+        release: What it says about itself.
+        contracts: One per published table.
+        views: Paths of the files per table that is a view; they are led to where they will be.
+        home: Where the release will be.
+    """
+    path = folder / FILE_NAME
+    with standing_at(folder, home):
+        connection = warehouse.connect(path)
+        try:
+            connection.execute("begin transaction")
+            described = {contract.table: contract for contract in contracts}
+            for table, paths in views.items():
+                create_view(connection, table, home, paths)
+                describing.comment_contract(connection, described[table], is_view=True)
+            describing.create_checks(connection, release.checks)
+            describing.create_release(connection, release)
+            connection.execute("commit")
+            connection.execute("checkpoint")
+        finally:
+            connection.close()
+    require_closed(path)
+
+
+def read_files(folder: Path, paths: Sequence[str]) -> str:
+    """SQL that reads Parquet files in their order."""
+    listed = ", ".join(describing.literal(str(folder / path)) for path in paths)
+    return f"read_parquet([{listed}], hive_partitioning = false)"
+
+
+def create_view(
+    connection: duckdb.DuckDBPyConnection, table: str, folder: Path, paths: Sequence[str]
+) -> None:
+    """Make a table a view over Parquet files, which have to be there."""
+    source = read_files(folder, paths)
+    connection.execute(f"create or replace view main.{table} as select * from {source}")
 
 
 @contextmanager
@@ -96,7 +154,10 @@ def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def fingerprints(connection: duckdb.DuckDBPyConnection) -> Fingerprints:
-    """Rows and order-free hash of every table; comparable within one DuckDB version only."""
+    """Rows and order-free hash of every table; comparable within one DuckDB version only.
+
+    What a view shows is its Parquet files, which have hashes of their own.
+    """
     tables = connection.execute(
         "select table_name from duckdb_tables() where database_name = current_database() "
         "order by table_name"
@@ -109,6 +170,33 @@ def fingerprints(connection: duckdb.DuckDBPyConnection) -> Fingerprints:
         assert row is not None
         result[str(table)] = (int(row[0]), str(row[1]))
     return result
+
+
+def require_closed(path: Path) -> None:
+    """Refuse a file whose write-ahead log is still there, and make it durable.
+
+    Raises:
+        JourneylineError: The file was not closed cleanly.
+    """
+    wal = path.with_name(path.name + ".wal")
+    if wal.exists():
+        raise JourneylineError(
+            "The candidate's DuckDB file was not closed cleanly.",
+            str(wal),
+            "Run again; the release that is served did not change.",
+        )
+    files.sync(path)
+    files.sync(path.parent)
+
+
+@contextmanager
+def standing_at(folder: Path, home: Path) -> Iterator[None]:
+    """Let a candidate be found where it will be: DuckDB binds a view when it is made."""
+    home.symlink_to(folder, target_is_directory=True)
+    try:
+        yield
+    finally:
+        home.unlink()
 
 
 def _require_tables(
@@ -132,42 +220,3 @@ def _require_tables(
             "Run `journeyline run`, which builds every table, then publishes.",
         )
     return {c.table: found[(c.schema, c.table)] for c in contracts}
-
-
-def _create_table(
-    connection: duckdb.DuckDBPyConnection, contract: ProductContract, found: dict[str, str]
-) -> None:
-    """Copy the contract's columns; one that the warehouse lacks is left for the audit to find."""
-    columns = [column for column in contract.columns if column.name in found]
-    if not columns:
-        raise JourneylineError(
-            f"{contract.schema}.{contract.table} has none of its contract's columns.",
-            f"data_contracts/products/{contract.table}.odcs.yaml",
-            "Bring the model and its contract together.",
-        )
-    selected = ", ".join(_published(column.name, found[column.name]) for column in columns)
-    order = ", ".join(f"{name} nulls last" for name in contract.sort_key if name in found)
-    connection.execute(
-        f"create table main.{contract.table} as select {selected} "
-        f"from source.{contract.schema}.{contract.table} order by {order or 'all'}"
-    )
-    described = {column.name: column.description for column in columns}
-    describing.comment(connection, contract.table, contract.description, described)
-
-
-def _published(name: str, data_type: str) -> str:
-    if data_type in ("DOUBLE", "FLOAT"):
-        return f"round({name}, {_FLOAT_DECIMALS}) as {name}"
-    return name
-
-
-def _require_closed(path: Path) -> None:
-    wal = path.with_name(path.name + ".wal")
-    if wal.exists():
-        raise JourneylineError(
-            "The candidate's DuckDB file was not closed cleanly.",
-            str(wal),
-            "Run again; the release that is served did not change.",
-        )
-    files.sync(path)
-    files.sync(path.parent)

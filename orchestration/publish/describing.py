@@ -13,6 +13,7 @@ import duckdb
 
 from orchestration.gate.audit import CheckResult
 from orchestration.gate.contracts import ProductContract
+from orchestration.gate.operator import Operator
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,26 @@ class Release:
     is_code_dirty: bool | None
     configuration_hash: str
     contracts_hash: str
+    configuration: dict[str, str]
     engine_version: str
     storage_version: str
     checks: tuple[CheckResult, ...]
+    operator: Operator | None = None
+
+    @property
+    def published_by(self) -> str | None:
+        """The person who published it by hand."""
+        return self.operator.by if self.operator else None
+
+    @property
+    def published_reason(self) -> str | None:
+        """Why that person did."""
+        return self.operator.reason if self.operator else None
+
+    @property
+    def published_despite(self) -> str | None:
+        """Failing checks despite which it was published, by comma."""
+        return ", ".join(self.operator.despite) or None if self.operator else None
 
 
 _INPUTS = {
@@ -69,7 +87,7 @@ _CHECKS = {
     "severity": "error stops a release, warning is reported.",
     "owner": "Who is asked first.",
     "description": "What must hold.",
-    "verdict": "passed, failed or warned.",
+    "verdict": "passed, warned, or overridden: it failed and a person published despite it.",
     "failing_count": "Rows that break the rule.",
 }
 _RELEASE = {
@@ -82,6 +100,9 @@ _RELEASE = {
     "contracts_hash": "Hash of all contracts.",
     "engine_version": "Version of DuckDB that wrote it.",
     "storage_version": "Oldest version of DuckDB that can read the file.",
+    "published_by": "Person who published it by hand; null for a run.",
+    "published_reason": "Why that person did; null for a run.",
+    "published_despite": "Failing checks despite which it was published; null for none.",
     "is_code_dirty": "Whether the code differed from its commit; null outside of a repository.",
     "as_of": "Instant the data is as of, UTC.",
     "created_at": "When it was made, UTC.",
@@ -94,7 +115,12 @@ _TABLES = {
 }
 _DESCRIBED = {"_inputs": _INPUTS, "_columns": _COLUMNS, "_checks": _CHECKS, "_release": _RELEASE}
 _CHECK_FIELDS = ("name", "table", "column", *tuple(_CHECKS)[3:])
-_KEYS = {"delivery_id", "check_name", "release_id", "table_name", "column_name"}
+_KEYS = {
+    "_inputs": ("source", "entity", "delivery_id"),
+    "_columns": ("table_name", "column_name"),
+    "_checks": ("check_name",),
+    "_release": ("release_id",),
+}
 
 
 def literal(value: str) -> str:
@@ -107,11 +133,28 @@ def comment(
     table: str,
     description: str,
     columns: Mapping[str, str],
+    *,
+    is_view: bool = False,
 ) -> None:
-    """Comment a table and its columns."""
-    connection.execute(f"comment on table main.{table} is {literal(description)}")
+    """Comment a table or view and its columns."""
+    kind = "view" if is_view else "table"
+    connection.execute(f"comment on {kind} main.{table} is {literal(description)}")
     for column, text in columns.items():
         connection.execute(f"comment on column main.{table}.{column} is {literal(text)}")
+
+
+def comment_contract(
+    connection: duckdb.DuckDBPyConnection, contract: ProductContract, *, is_view: bool
+) -> None:
+    """Comment a published table and those columns of its contract that it has."""
+    present = connection.execute(
+        "select column_name from duckdb_columns() "
+        "where database_name = current_database() and table_name = ?",
+        [contract.table],
+    ).fetchall()
+    names = {str(name) for (name,) in present}
+    described = {c.name: c.description for c in contract.columns if c.name in names}
+    comment(connection, contract.table, contract.description, described, is_view=is_view)
 
 
 def create_inputs(connection: duckdb.DuckDBPyConnection) -> None:
@@ -150,7 +193,7 @@ def create_columns(
             )
     for table, columns in _DESCRIBED.items():
         for number, (name, text) in enumerate(columns.items(), start=1):
-            is_key = name in _KEYS and (table != "_checks" or name == "check_name")
+            is_key = name in _KEYS[table]
             kind = _type_of(name)
             rows.append((table, name, kind, text, "internal", None, is_key, None, number))
     connection.executemany("insert into main._columns values (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)

@@ -6,6 +6,7 @@ Belongs here: flipping `current`, and deciding which folders under `releases/` w
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from datetime import datetime
 
@@ -13,6 +14,7 @@ from orchestration.publish import files, journal, manifest
 from orchestration.settings import Settings
 
 STAGING = ".staging"
+_NUMBER = re.compile(r"(?<=-[0-9a-f]{12})-\d+$")
 
 
 def recover(settings: Settings, now: Callable[[], datetime]) -> None:
@@ -34,7 +36,9 @@ def recover(settings: Settings, now: Callable[[], datetime]) -> None:
         )
     served = served_ids(settings)
     for folder in settings.releases.iterdir():
-        if folder.is_dir() and folder.name not in served:
+        if folder.is_symlink():
+            folder.unlink()
+        elif folder.is_dir() and folder.name not in served:
             files.remove_tree(folder)
 
 
@@ -48,10 +52,40 @@ def flip(settings: Settings, release_id: str) -> None:
 
 
 def served_ids(settings: Settings) -> set[str]:
-    """Ids of the releases that were served at some time."""
-    served = {journal.current_release(settings) or ""}
-    acts = journal.read_acts(settings)
-    for act, following in zip(acts, [*acts[1:], {"act": ""}], strict=False):
-        if act["act"] == journal.PUBLISH and following["act"] != journal.ABANDONED:
+    """Ids of the releases that were served at some time and are kept."""
+    served: set[str] = set()
+    for act in journal.carried_out(settings):
+        if act["act"] == journal.PUBLISH:
             served.add(act["release_id"])
-    return served
+        elif act["act"] in journal.REPLACEMENTS:
+            served -= set(act["replaced"])
+            served |= set(act["replaced"].values())
+        elif act["act"] == journal.COLLECT:
+            served -= set(act["release_ids"])
+    return served | {journal.current_release(settings) or ""}
+
+
+def free_id(name: str, taken: set[str]) -> str:
+    """The first of `name`, `name-2`, `name-3` … that is not taken.
+
+    Args:
+        name: A release id, perhaps with a number already.
+        taken: Ids that were given.
+    """
+    stem = _NUMBER.sub("", name)
+    numbered = (f"{stem}-{number}" for number in range(2, len(taken) + 3))
+    return stem if stem not in taken else next(n for n in numbered if n not in taken)
+
+
+def used_ids(settings: Settings) -> set[str]:
+    """Every release id that was ever given, so that none is given twice."""
+    used = {journal.current_release(settings) or ""}
+    for act in journal.read_acts(settings):
+        if act["act"] == journal.PUBLISH:
+            used.add(act["release_id"])
+        elif act["act"] in journal.REPLACEMENTS:
+            used |= set(act["replaced"].values())
+    for act in journal.read_acts(settings):
+        if act["act"] == journal.ABANDONED:
+            used.discard(act["release_id"])
+    return used | served_ids(settings)

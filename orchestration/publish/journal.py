@@ -18,7 +18,16 @@ from orchestration.settings import Settings
 
 PUBLISH = "publish"
 ROLL_BACK = "roll_back"
+RELOCATE = "relocate"
+ERASE = "erase"
+PIN = "pin"
+UNPIN = "unpin"
+COLLECT = "collect"
 ABANDONED = "abandoned"
+# Acts that give kept releases twins.
+REPLACEMENTS = (RELOCATE, ERASE)
+# Acts that end in a flip of `current` to their `release_id`.
+FLIPS = (PUBLISH, ROLL_BACK, RELOCATE, ERASE)
 
 
 @dataclass(frozen=True)
@@ -82,7 +91,7 @@ def standing(settings: Settings) -> Standing:
     """Where the releases stand after all acts that were carried out."""
     rollback: dict[str, Any] | None = None
     left_behind: dict[str, str] = {}
-    for act in _carried_out(read_acts(settings), current_release(settings)):
+    for act in carried_out(settings):
         if act["act"] == PUBLISH:
             rollback, left_behind = None, {}
         elif act["act"] == ROLL_BACK:
@@ -95,9 +104,29 @@ def standing(settings: Settings) -> Standing:
 def unfinished_act(settings: Settings) -> dict[str, Any] | None:
     """The last act, if `current` shows that its flip never came."""
     acts = read_acts(settings)
-    if not acts or acts[-1]["act"] not in (PUBLISH, ROLL_BACK):
+    if not acts or acts[-1]["act"] not in FLIPS:
         return None
     return acts[-1] if acts[-1]["release_id"] != current_release(settings) else None
+
+
+def pins(settings: Settings) -> dict[str, dict[str, Any]]:
+    """The act that pinned each release that is still pinned; a redacted twin inherits its pin."""
+    pinned: dict[str, dict[str, Any]] = {}
+    for act in carried_out(settings):
+        if act["act"] == PIN:
+            pinned[act["release_id"]] = act
+        elif act["act"] == UNPIN:
+            pinned.pop(act["release_id"], None)
+        elif act["act"] in REPLACEMENTS:
+            for old, twin in act["replaced"].items():
+                if old in pinned:
+                    pinned[twin] = pinned.pop(old)
+    return pinned
+
+
+def carried_out(settings: Settings) -> list[dict[str, Any]]:
+    """Every act that was carried out, oldest first: those whose flip never came are left out."""
+    return _carried_out(read_acts(settings), current_release(settings))
 
 
 def _carried_out(acts: list[dict[str, Any]], current: str | None) -> list[dict[str, Any]]:
@@ -105,8 +134,8 @@ def _carried_out(acts: list[dict[str, Any]], current: str | None) -> list[dict[s
     for act in acts:
         if act["act"] == ABANDONED:
             kept.pop()
-        elif act["act"] in (PUBLISH, ROLL_BACK):
+        else:
             kept.append(act)
-    if kept and kept[-1]["release_id"] != current:
+    if kept and kept[-1]["act"] in FLIPS and kept[-1]["release_id"] != current:
         kept.pop()
     return kept

@@ -19,7 +19,10 @@ import duckdb
 from orchestration.errors import JourneylineError
 from orchestration.gate.audit import CheckResult
 from orchestration.gate.contracts import ProductContract
+from orchestration.publish import files
 from orchestration.publish.describing import Release
+from orchestration.publish.staging import Staged
+from orchestration.settings import Settings
 
 FILE_NAME = "manifest.json"
 FORMAT = 1
@@ -52,6 +55,16 @@ def hash_files(paths: Iterable[Path], root: Path) -> str:
     return digest.hexdigest()
 
 
+def hash_each(settings: Settings) -> dict[str, str]:
+    """SHA-256 of each file of the configuration and each contract, by path in the project."""
+    paths = [*settings.config.rglob("*.yml"), *settings.contracts.rglob("*.odcs.yaml")]
+    root = settings.repo_root
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(paths)
+    }
+
+
 def code_version(repo_root: Path) -> tuple[str | None, bool | None]:
     """Commit of the code and whether files differ from it; nothing outside of a repository."""
     if not (repo_root / ".git").exists():
@@ -64,6 +77,7 @@ def code_version(repo_root: Path) -> tuple[str | None, bool | None]:
 def render(
     release: Release,
     inputs: Sequence[Mapping[str, Any]],
+    sources: Mapping[str, Mapping[str, Any]],
     tables: Mapping[str, Mapping[str, Any]],
     hashes: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
@@ -72,6 +86,7 @@ def render(
     Args:
         release: What the release says about itself.
         inputs: One entry per delivery.
+        sources: Deliveries, rows, watermark and staleness per source table.
         tables: Rows, schema and hash per published table.
         hashes: SHA-256 and bytes per file of the release, the manifest left out.
     """
@@ -83,14 +98,17 @@ def render(
         "as_of": instant(release.as_of),
         "created_at": instant(release.created_at),
         "run_id": release.run_id,
+        "operator": _operator(release),
         "code": {"version": release.code_version, "is_dirty": release.is_code_dirty},
         "configuration_hash": release.configuration_hash,
         "contracts_hash": release.contracts_hash,
+        "configuration": release.configuration,
         "engine": {
             "name": "duckdb",
             "version": release.engine_version,
             "storage_version": release.storage_version,
         },
+        "sources": dict(sources),
         "inputs": list(inputs),
         "tables": dict(tables),
         "checks": [_check(result) for result in release.checks],
@@ -98,26 +116,44 @@ def render(
     }
 
 
-def describe_tables(
-    contracts: Sequence[ProductContract],
-    rows: Mapping[str, int],
-    parquet_hashes: Mapping[str, str],
-    current_rows: Mapping[str, int],
-) -> dict[str, dict[str, Any]]:
+def describe_tables(staged: Staged, current_rows: Mapping[str, int]) -> dict[str, dict[str, Any]]:
     """Rows, change of rows, schema and content hash per published table."""
     described = {}
-    for contract in contracts:
+    rows = staged.rows
+    for contract in staged.contracts:
         schema = [[column.name, column.data_type] for column in contract.columns]
-        prefix = f"parquet/{contract.table}/"
-        parts = {name: sha for name, sha in parquet_hashes.items() if name.startswith(prefix)}
+        parts = {part.path: part.sha256 for part in staged.parts if part.table == contract.table}
         described[contract.table] = {
             "rows": rows[contract.table],
             "rows_delta": rows[contract.table] - current_rows.get(contract.table, 0),
             "contract_version": contract.version,
+            "contract_sha256": contract.sha256,
+            "key": list(contract.key),
+            "month_column": contract.month_column,
+            "is_view": contract.table in staged.viewed,
             "schema_hash": _digest(schema),
             "content_hash": _digest([schema, sorted(parts.items())]),
         }
     return described
+
+
+def describe_files(staged: Staged) -> dict[str, dict[str, Any]]:
+    """Hash and size of every file of a candidate; what is known of its Parquet besides."""
+    entries: dict[str, dict[str, Any]] = {
+        part.path: {
+            "sha256": part.sha256,
+            "bytes": part.bytes_count,
+            "rows": part.rows,
+            "fingerprint": part.fingerprint,
+            "is_linked": part.is_linked,
+        }
+        for part in staged.parts
+    }
+    for name in files.files_under(staged.folder):
+        if name not in entries:
+            path = staged.folder / name
+            entries[name] = {"sha256": files.sha256_of(path), "bytes": path.stat().st_size}
+    return entries
 
 
 def describe_inputs(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
@@ -156,6 +192,10 @@ def read_manifest(release: Path) -> dict[str, Any]:
 def instant(value: datetime) -> str:
     """A UTC time as text."""
     return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _operator(release: Release) -> dict[str, Any] | None:
+    return None if release.operator is None else asdict(release.operator)
 
 
 def _check(result: CheckResult) -> dict[str, Any]:

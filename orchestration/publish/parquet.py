@@ -1,104 +1,206 @@
 """The published tables as sorted Parquet, equal bytes for equal rows.
 
-Belongs here: which files a table has, writing them, and linking those that did not change.
+Belongs here: which files a table has, writing those whose rows changed, and linking the others to
+the release before. Rows are compared by an order-free fingerprint, which costs a scan where a
+sorted export costs many. Only the columns of a product contract are read from the warehouse.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
+from orchestration.errors import JourneylineError
 from orchestration.gate.contracts import ProductContract
 from orchestration.publish import files
 from orchestration.publish.describing import literal
 
 FOLDER = "parquet"
+# Rows without a time, which no contract allows: the audit finds them.
+UNDATED = "undated"
+Found = Mapping[str, Mapping[str, str]]
 _ROWS_PER_GROUP = 122_880
+# A parallel sum of floats differs in its last digits from run to run.
+_FLOAT_DECIMALS = 9
+# Whoever changes how a file is written changes this, so that no old file is taken for a new one.
+_LAYOUT = 1
+
+
+@dataclass(frozen=True)
+class Part:
+    """One Parquet file of a candidate.
+
+    Args:
+        table: The table.
+        path: Its path in the release.
+        rows: Its rows.
+        fingerprint: What they are, whatever their order; comparable within a version of DuckDB.
+        sha256: Hash of its bytes.
+        bytes_count: Its size.
+        is_linked: It is a hard link to the file of the release before.
+    """
+
+    table: str
+    path: str
+    rows: int
+    fingerprint: str
+    sha256: str
+    bytes_count: int
+    is_linked: bool
+
+
+@dataclass(frozen=True)
+class Served:
+    """The release that is served, as far as its files can be taken over.
+
+    Args:
+        folder: Where it is.
+        files: Its manifest's entry per file.
+    """
+
+    folder: Path
+    files: Mapping[str, Mapping[str, Any]]
+
+
+def select_published(contract: ProductContract, found: Mapping[str, str]) -> str:
+    """SQL of a contract's columns; one that the warehouse lacks is left for the audit to find.
+
+    Args:
+        contract: The table's contract.
+        found: Type per column that the warehouse has.
+    """
+    columns = [column.name for column in contract.columns if column.name in found]
+    if not columns:
+        raise JourneylineError(
+            f"{contract.schema}.{contract.table} has none of its contract's columns.",
+            f"data_contracts/products/{contract.table}.odcs.yaml",
+            "Bring the model and its contract together.",
+        )
+    selected = ", ".join(_published(name, found[name]) for name in columns)
+    return f"select {selected} from source.{contract.schema}.{contract.table}"
 
 
 def export_tables(
-    connection: duckdb.DuckDBPyConnection, contracts: Sequence[ProductContract], release: Path
-) -> None:
-    """Write `parquet/<table>/*.parquet` of every table of the candidate.
+    connection: duckdb.DuckDBPyConnection,
+    contracts: Sequence[ProductContract],
+    found: Found,
+    release: Path,
+    served: Served | None,
+) -> list[Part]:
+    """Write or link `parquet/<table>/*.parquet` of every table.
 
     Args:
-        connection: The candidate's DuckDB file, read-only.
+        connection: Has the warehouse attached as `source`.
         contracts: One per published table.
+        found: Type per column and table that the warehouse has.
         release: Folder of the candidate.
+        served: The release whose unchanged files are linked; None where there is none.
     """
+    parts = []
     for contract in contracts:
-        folder = release / FOLDER / contract.table
-        folder.mkdir(parents=True)
-        order = _order(connection, contract)
-        for name, condition in _parts(connection, contract):
-            connection.execute(
-                f"copy (select * from {contract.table} {condition} order by {order}) "
-                f"to {literal(str(folder / name))} "
-                f"(format parquet, compression zstd, row_group_size {_ROWS_PER_GROUP})"
-            )
+        (release / FOLDER / contract.table).mkdir(parents=True)
+        columns = found[contract.table]
+        select = select_published(contract, columns)
+        order = _order(contract, columns)
+        layout = _layout(select, order, columns)
+        for name, condition, rows, total in _months(connection, contract, select, columns):
+            path = f"{FOLDER}/{contract.table}/{name}.parquet"
+            fingerprint = f"{layout}:{rows}:{total}"
+            is_linked = served is not None and _link(release / path, path, fingerprint, served)
+            if not is_linked:
+                _export(connection, f"{select} {condition}", order, release / path)
+            sha256 = files.sha256_of(release / path)
+            if served is not None and not is_linked:
+                is_linked = _link_equal(release / path, path, sha256, served)
+            size = (release / path).stat().st_size
+            parts.append(Part(contract.table, path, rows, fingerprint, sha256, size, is_linked))
+    return parts
 
 
-def link_unchanged(release: Path, current: Path | None, known: Mapping[str, str]) -> dict[str, str]:
-    """Put hard links to the current release's files in the place of equal ones.
-
-    Args:
-        release: Folder of the candidate.
-        current: Folder of the release that is served, if there is one.
-        known: SHA-256 per relative path that the served release's manifest states.
-
-    Returns:
-        SHA-256 per relative path of the candidate's Parquet files.
-    """
-    hashes: dict[str, str] = {}
-    for name in files.files_under(release / FOLDER):
-        relative = f"{FOLDER}/{name}"
-        path = release / relative
-        hashes[relative] = files.sha256_of(path)
-        if current is None or known.get(relative) != hashes[relative]:
-            continue
-        served = current / relative
-        # The bytes are read again: a file that was tampered with must not spread.
-        if served.is_file() and files.sha256_of(served) == hashes[relative]:
-            temporary = path.with_name(path.name + ".link")
-            os.link(served, temporary)
-            os.replace(temporary, path)
-    return hashes
+def _export(connection: duckdb.DuckDBPyConnection, select: str, order: str, target: Path) -> None:
+    connection.execute(
+        f"copy ({select} order by {order}) to {literal(str(target))} "
+        f"(format parquet, compression zstd, row_group_size {_ROWS_PER_GROUP})"
+    )
 
 
-def _order(connection: duckdb.DuckDBPyConnection, contract: ProductContract) -> str:
-    present = _columns(connection, contract)
-    return ", ".join(f"{name} nulls last" for name in contract.sort_key if name in present) or "all"
+def _link(target: Path, path: str, fingerprint: str, served: Served) -> bool:
+    """Link the served file of the same rows; its bytes are read: what was tampered with stays."""
+    entry = served.files.get(path, {})
+    source = served.folder / path
+    if entry.get("fingerprint") != fingerprint or not source.is_file():
+        return False
+    if files.sha256_of(source) != entry["sha256"]:
+        return False
+    os.link(source, target)
+    return True
 
 
-def _parts(
-    connection: duckdb.DuckDBPyConnection, contract: ProductContract
-) -> list[tuple[str, str]]:
-    """File name and condition of each part; a table without rows still has one file."""
-    whole = [(f"{contract.table}.parquet", "")]
+def _link_equal(target: Path, path: str, sha256: str, served: Served) -> bool:
+    """Link the served file of the same bytes although its fingerprint says nothing."""
+    source = served.folder / path
+    if served.files.get(path, {}).get("sha256") != sha256 or not source.is_file():
+        return False
+    if files.sha256_of(source) != sha256:
+        return False
+    temporary = target.with_name(target.name + ".link")
+    os.link(source, temporary)
+    os.replace(temporary, target)
+    return True
+
+
+def _months(
+    connection: duckdb.DuckDBPyConnection,
+    contract: ProductContract,
+    select: str,
+    columns: Mapping[str, str],
+) -> list[tuple[str, str, int, str]]:
+    """Name, condition, rows and sum of row hashes of each file; no rows still make one file."""
     month = contract.month_column
-    if month is None or month not in _columns(connection, contract):
-        return whole
-    rows = connection.execute(
-        f"select distinct strftime({month}, '%Y-%m') from {contract.table} "
-        f"where {month} is not null order by 1"
-    ).fetchall()
-    return [
-        (
-            f"{name}.parquet",
-            f"where {month} >= timestamp '{name}-01' "
-            f"and {month} < timestamp '{name}-01' + interval 1 month",
-        )
-        for (name,) in rows
-    ] or whole
+    if month is not None and month in columns:
+        rows = connection.execute(
+            f"select strftime({month}, '%Y-%m'), count(*), sum(hash(t)::hugeint)::varchar "
+            f"from ({select}) as t group by 1 order by 1 nulls last"
+        ).fetchall()
+        if rows:
+            return [
+                (name or UNDATED, _within(month, name), int(count), str(total))
+                for name, count, total in rows
+            ]
+    row = connection.execute(
+        f"select count(*), coalesce(sum(hash(t)::hugeint), 0)::varchar from ({select}) as t"
+    ).fetchone()
+    assert row is not None
+    return [(contract.table, "", int(row[0]), str(row[1]))]
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, contract: ProductContract) -> set[str]:
-    rows = connection.execute(
-        "select column_name from duckdb_columns() "
-        "where database_name = current_database() and table_name = ?",
-        [contract.table],
-    ).fetchall()
-    return {str(name) for (name,) in rows}
+def _within(month: str, name: str | None) -> str:
+    if name is None:
+        return f"where {month} is null"
+    return (
+        f"where {month} >= timestamp '{name}-01' "
+        f"and {month} < timestamp '{name}-01' + interval 1 month"
+    )
+
+
+def _order(contract: ProductContract, columns: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} nulls last" for name in contract.sort_key if name in columns) or "all"
+
+
+def _layout(select: str, order: str, columns: Mapping[str, str]) -> str:
+    """What else than rows decides a file's bytes."""
+    said = [_LAYOUT, duckdb.__version__, select, order, dict(columns), _ROWS_PER_GROUP]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
+
+
+def _published(name: str, data_type: str) -> str:
+    if data_type in ("DOUBLE", "FLOAT"):
+        return f"round({name}, {_FLOAT_DECIMALS}) as {name}"
+    return name

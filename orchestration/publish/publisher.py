@@ -20,18 +20,22 @@ import duckdb
 from orchestration.errors import JourneylineError
 from orchestration.gate.audit import FAILED, PASSED, WARNED, CheckResult, audit
 from orchestration.gate.checks import AuditContext
-from orchestration.gate.contracts import ProductContract, load_product_contracts
+from orchestration.gate.contracts import load_product_contracts
 from orchestration.gate.kpi_bounds import load_kpi_bounds
-from orchestration.gate.refusal import refuse_failed
-from orchestration.publish import database, files, journal, manifest, parquet
+from orchestration.gate.operator import Operator
+from orchestration.gate.refusal import override_failed, refuse_failed
+from orchestration.publish import database, files, journal, manifest
 from orchestration.publish.describing import Release
-from orchestration.publish.flipping import STAGING, flip, recover, served_ids
+from orchestration.publish.flipping import STAGING, flip, free_id, recover, used_ids
+from orchestration.publish.freshness import describe_sources, load_freshness
+from orchestration.publish.parquet import Served
+from orchestration.publish.policy import load_policy
+from orchestration.publish.staging import Staged, prove_unchanged, stage
 from orchestration.settings import Settings
 
 STEPS = (
     "cleared",
     "built",
-    "exported",
     "audited",
     "described",
     "proved",
@@ -75,20 +79,21 @@ class PublishReport:
 
 @dataclass(frozen=True)
 class _Candidate:
-    folder: Path
-    contracts: tuple[ProductContract, ...]
+    staged: Staged
     as_of: datetime
-    rows: dict[str, int]
-    parquet_hashes: dict[str, str]
     results: tuple[CheckResult, ...]
-    fingerprints: database.Fingerprints
     content_hash: str
+
+    @property
+    def folder(self) -> Path:
+        return self.staged.folder
 
 
 def publish(
     settings: Settings,
     run_id: str,
     *,
+    operator: Operator | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     on_step: Callable[[str], None] = lambda step: None,
 ) -> PublishReport:
@@ -97,6 +102,8 @@ def publish(
     Args:
         settings: The home folder.
         run_id: The run that asks, for the manifest.
+        operator: The person who publishes by hand, perhaps despite failing checks; a person's
+            publication also ends a rollback with `--hold`.
         now: The clock of acts; no published table sees it.
         on_step: Told the name of each step of `STEPS` that is done.
 
@@ -106,16 +113,16 @@ def publish(
     recover(settings, now)
     on_step("cleared")
     state = journal.standing(settings)
-    if state.is_held:
+    if state.is_held and operator is None:
         return _report(settings, None, HELD)
     try:
-        candidate = _stage(settings, on_step)
+        candidate = _stage(settings, operator, on_step)
         reason = _reason_not_to_publish(settings, state, candidate)
         if reason:
             return _report(settings, candidate, reason)
-        release = _describe(settings, candidate, run_id, now())
+        release = _describe(settings, candidate, run_id, operator, now())
         on_step("described")
-        _prove_unchanged(candidate)
+        prove_unchanged(candidate.staged)
         on_step("proved")
         _write_manifest(settings, candidate, release)
         on_step("manifest_written")
@@ -123,8 +130,12 @@ def publish(
         on_step("made_immutable")
         _move(settings, candidate, release)
         on_step("moved")
-        act = {"act": journal.PUBLISH, "at": manifest.instant(now()), "run_id": run_id}
+        act: dict[str, Any] = {"act": journal.PUBLISH, "run_id": run_id}
+        act["at"] = manifest.instant(now())
         act |= {"release_id": release.release_id, "content_hash": release.content_hash}
+        if operator is not None:
+            act |= {"by": operator.by, "reason": operator.reason}
+            act |= {"despite": list(operator.despite)}
         journal.append_act(settings, act)
         on_step("journalled")
         flip(settings, release.release_id)
@@ -140,36 +151,31 @@ def publish(
         files.remove_tree(settings.releases / STAGING)
 
 
-def _stage(settings: Settings, on_step: Callable[[str], None]) -> _Candidate:
+def _stage(
+    settings: Settings, operator: Operator | None, on_step: Callable[[str], None]
+) -> _Candidate:
     folder = settings.releases / STAGING / "candidate"
     folder.mkdir(parents=True)
     contracts = load_product_contracts(settings.contracts / "products")
-    path = folder / database.FILE_NAME
-    database.build_database(settings, contracts, path, settings.releases / STAGING / "spill")
-    on_step("built")
     known: dict[str, Any] = _current_manifest(settings)
-    with database.reading(path) as connection:
-        parquet.export_tables(connection, contracts, folder)
-        prints = database.fingerprints(connection)
-    current = settings.current.resolve() if settings.current.is_symlink() else None
-    stated = {name: entry["sha256"] for name, entry in known.get("files", {}).items()}
-    hashes = parquet.link_unchanged(folder, current, stated)
-    files.sync_tree(folder / parquet.FOLDER)
-    on_step("exported")
-    context = AuditContext(_current_rows(known), load_kpi_bounds(settings))
-    results = tuple(audit(path, contracts, context))
+    staged = stage(
+        settings,
+        contracts,
+        folder,
+        settings.releases / STAGING / "spill",
+        served=Served(settings.current.resolve(), known["files"]) if known else None,
+        self_contained_bytes=load_policy(settings).self_contained_gigabytes * 10**9,
+    )
+    on_step("built")
+    as_of = _as_of(settings)
+    context = AuditContext(
+        _current_rows(known), load_kpi_bounds(settings), load_freshness(settings), as_of
+    )
+    results = override_failed(audit(staged.path, contracts, context), operator)
     refuse_failed(settings, results)
     on_step("audited")
-    return _Candidate(
-        folder=folder,
-        contracts=contracts,
-        as_of=_as_of(settings),
-        rows={contract.table: prints[contract.table][0] for contract in contracts},
-        parquet_hashes=hashes,
-        results=results,
-        fingerprints=prints,
-        content_hash=manifest.content_hash(contracts, hashes, results),
-    )
+    content_hash = manifest.content_hash(contracts, staged.hashes, results)
+    return _Candidate(staged, as_of, results, content_hash)
 
 
 def _reason_not_to_publish(
@@ -182,7 +188,13 @@ def _reason_not_to_publish(
     return ""
 
 
-def _describe(settings: Settings, candidate: _Candidate, run_id: str, at: datetime) -> Release:
+def _describe(
+    settings: Settings,
+    candidate: _Candidate,
+    run_id: str,
+    operator: Operator | None,
+    at: datetime,
+) -> Release:
     version, is_dirty = manifest.code_version(settings.repo_root)
     release = Release(
         release_id=_free_release_id(settings, candidate),
@@ -199,56 +211,32 @@ def _describe(settings: Settings, candidate: _Candidate, run_id: str, at: dateti
         contracts_hash=manifest.hash_files(
             settings.contracts.rglob("*.odcs.yaml"), settings.contracts
         ),
+        configuration=manifest.hash_each(settings),
         engine_version=duckdb.__version__,
         storage_version=database.STORAGE_VERSION,
         checks=candidate.results,
+        operator=operator,
     )
-    database.describe_release(candidate.folder / database.FILE_NAME, release)
+    staged = candidate.staged
+    views = {table: staged.paths(table) for table in sorted(staged.viewed)}
+    target = settings.releases / release.release_id
+    database.describe_release(staged.folder, release, staged.contracts, views, target)
     return release
 
 
 def _free_release_id(settings: Settings, candidate: _Candidate) -> str:
     name = f"{candidate.as_of:%Y-%m-%dT%H%M%SZ}-{candidate.content_hash[:12]}"
-    taken = served_ids(settings)
-    suffixes = (f"{name}-{number}" for number in range(2, len(taken) + 3))
-    return name if name not in taken else next(s for s in suffixes if s not in taken)
-
-
-def _prove_unchanged(candidate: _Candidate) -> None:
-    """Only `_checks` and `_release` were added, and the Parquet is what was exported."""
-    with database.reading(candidate.folder / database.FILE_NAME) as connection:
-        found = database.fingerprints(connection)
-    added = set(found) - set(candidate.fingerprints)
-    changed = [name for name, value in candidate.fingerprints.items() if found.get(name) != value]
-    hashes = {
-        name: files.sha256_of(candidate.folder / name)
-        for name in files.files_under(candidate.folder)
-        if name.startswith(f"{parquet.FOLDER}/")
-    }
-    if changed or added != {"_checks", "_release"} or hashes != candidate.parquet_hashes:
-        raise JourneylineError(
-            "The candidate is not what was audited, so it is not published.",
-            str(candidate.folder),
-            "Nothing else may write under releases/; run again.",
-        )
+    return free_id(name, used_ids(settings))
 
 
 def _write_manifest(settings: Settings, candidate: _Candidate, release: Release) -> None:
-    path = candidate.folder / database.FILE_NAME
-    with database.reading(path) as connection:
+    staged = candidate.staged
+    with database.reading(staged.path) as connection:
         inputs = manifest.describe_inputs(connection)
-    hashes = {
-        name: {
-            "sha256": files.sha256_of(candidate.folder / name),
-            "bytes": (candidate.folder / name).stat().st_size,
-        }
-        for name in files.files_under(candidate.folder)
-    }
     current_rows = _current_rows(_current_manifest(settings))
-    tables = manifest.describe_tables(
-        candidate.contracts, candidate.rows, candidate.parquet_hashes, current_rows
-    )
-    content = manifest.render(release, inputs, tables, hashes)
+    tables = manifest.describe_tables(staged, current_rows)
+    sources = describe_sources(inputs, load_freshness(settings), release.as_of)
+    content = manifest.render(release, inputs, sources, tables, manifest.describe_files(staged))
     files.write_durably(candidate.folder / manifest.FILE_NAME, json.dumps(content, indent=2) + "\n")
 
 
@@ -293,7 +281,7 @@ def _report(settings: Settings, candidate: _Candidate | None, reason: str) -> Pu
         checks_passed=sum(result.verdict == PASSED for result in results),
         checks_failed=sum(result.verdict == FAILED for result in results),
         checks_warned=sum(result.verdict == WARNED for result in results),
-        table_rows=candidate.rows if candidate else {},
+        table_rows=candidate.staged.rows if candidate else {},
         path=settings.releases / release_id if release_id else None,
         checks=results,
     )

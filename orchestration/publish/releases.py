@@ -15,10 +15,16 @@ import duckdb
 
 from orchestration.errors import EXIT_USAGE, JourneylineError
 from orchestration.publish import database, files, journal, manifest
+from orchestration.publish.finding import (
+    CURRENT,
+    find_release,
+    release_before,
+    release_folders,
+)
 from orchestration.publish.flipping import flip, recover
+from orchestration.publish.replacing import strayed_views
 from orchestration.settings import Settings
 
-CURRENT = "current"
 ROLLED_BACK = "rolled back"
 KEPT = "kept"
 
@@ -36,6 +42,7 @@ class ReleaseSummary:
         checks_passed: Checks that held.
         checks_warned: Checks of severity warning that did not.
         previous_release_id: The release served before it.
+        is_pinned: No retention removes it.
     """
 
     release_id: str
@@ -46,6 +53,7 @@ class ReleaseSummary:
     checks_passed: int
     checks_warned: int
     previous_release_id: str | None
+    is_pinned: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,8 +90,9 @@ def list_releases(settings: Settings) -> list[ReleaseSummary]:
     """Every kept release, newest first."""
     state = journal.standing(settings)
     left = set(state.left_behind.values())
+    pinned = journal.pins(settings)
     summaries = []
-    for folder in _release_folders(settings):
+    for folder in release_folders(settings):
         content = manifest.read_manifest(folder)
         verdicts = [check["verdict"] for check in content["checks"]]
         kept = ROLLED_BACK if folder.name in left else KEPT
@@ -97,6 +106,7 @@ def list_releases(settings: Settings) -> list[ReleaseSummary]:
                 checks_passed=verdicts.count("passed"),
                 checks_warned=verdicts.count("warned"),
                 previous_release_id=content["previous_release_id"],
+                is_pinned=folder.name in pinned,
             )
         )
     return sorted(summaries, key=lambda s: (s.created_at, s.release_id), reverse=True)
@@ -108,7 +118,7 @@ def show_release(settings: Settings, release_id: str | None = None) -> dict[str,
     Raises:
         JourneylineError: There is no such release (exit 2).
     """
-    folder = _find(settings, release_id or CURRENT)
+    folder = find_release(settings, release_id or CURRENT)
     standing = next(s.standing for s in list_releases(settings) if s.release_id == folder.name)
     return {**manifest.read_manifest(folder), "path": str(folder), "standing": standing}
 
@@ -120,7 +130,7 @@ def verify_release(settings: Settings, release_id: str | None = None) -> Verific
         JourneylineError: There is no such release (exit 2), or it is not what was published
             (exit 1); every file concerned is named.
     """
-    folder = _find(settings, release_id or CURRENT)
+    folder = find_release(settings, release_id or CURRENT)
     stated = manifest.read_manifest(folder)["files"]
     present = set(files.files_under(folder)) - {manifest.FILE_NAME}
     problems = [f"{name} is missing." for name in sorted(set(stated) - present)]
@@ -129,7 +139,7 @@ def verify_release(settings: Settings, release_id: str | None = None) -> Verific
         if files.sha256_of(folder / name) != stated[name]["sha256"]:
             problems.append(f"{name} has other bytes than were published.")
     if not problems:
-        problems += _opening_problems(folder)
+        problems += opening_problems(folder)
     if problems:
         raise JourneylineError(
             f"Release {folder.name} is not what was published: {' '.join(problems)}",
@@ -137,6 +147,19 @@ def verify_release(settings: Settings, release_id: str | None = None) -> Verific
             "Roll back to a release that verifies, or run again to publish anew.",
         )
     return Verification(folder.name, len(stated), sum(e["bytes"] for e in stated.values()))
+
+
+def stale_sources(settings: Settings) -> list[str]:
+    """Source tables of the current release whose last good delivery is older than promised."""
+    if journal.current_release(settings) is None:
+        return []
+    sources = manifest.read_manifest(find_release(settings, CURRENT)).get("sources", {})
+    return [
+        f"{name}: last good delivery {entry['watermark']}, promised every "
+        f"{entry['freshness_days']:g} days"
+        for name, entry in sources.items()
+        if entry["is_stale"]
+    ]
 
 
 def rollback_in_force(settings: Settings) -> dict[str, Any] | None:
@@ -171,9 +194,12 @@ def rollback(
             the release is damaged (exit 1).
     """
     recover(settings, now)
-    left = _find(settings, CURRENT)
+    left = find_release(settings, CURRENT)
     left_manifest = manifest.read_manifest(left)
-    target = _find(settings, release_id or _previous(left_manifest))
+    if release_id is None:
+        target = _before(settings, left_manifest)
+    else:
+        target = find_release(settings, release_id)
     if target == left:
         raise JourneylineError(
             f"Release {left.name} is the one that is served.",
@@ -181,7 +207,7 @@ def rollback(
             "Name another one; `journeyline releases list` shows them.",
             EXIT_USAGE,
         )
-    problems = _opening_problems(target)
+    problems = opening_problems(target)
     if problems:
         raise JourneylineError(
             problems[0], str(target), "Name another release; this one is damaged."
@@ -204,49 +230,20 @@ def rollback(
     return RollbackReport(target.name, left.name, hold)
 
 
-def _previous(content: dict[str, Any]) -> str:
-    previous: str | None = content["previous_release_id"]
-    if previous is None:
+def _before(settings: Settings, content: dict[str, Any]) -> Path:
+    before = release_before(settings, content)
+    if before is None:
         raise JourneylineError(
             "There is no release before the current one.",
             content["release_id"],
             "`journeyline releases list` shows which there are.",
             EXIT_USAGE,
         )
-    return previous
+    return before
 
 
-def _release_folders(settings: Settings) -> list[Path]:
-    if not settings.releases.is_dir():
-        return []
-    return [
-        folder
-        for folder in settings.releases.iterdir()
-        if folder.is_dir() and not folder.name.startswith(".")
-    ]
-
-
-def _find(settings: Settings, release_id: str) -> Path:
-    name = journal.current_release(settings) if release_id == CURRENT else release_id
-    for folder in _release_folders(settings):
-        if folder.name == name:
-            return folder
-    if release_id == CURRENT:
-        raise JourneylineError(
-            "No release was published yet.",
-            str(settings.current),
-            "Run `journeyline run`.",
-            EXIT_USAGE,
-        )
-    raise JourneylineError(
-        f"There is no release {release_id}.",
-        str(settings.releases),
-        "`journeyline releases list` shows which there are.",
-        EXIT_USAGE,
-    )
-
-
-def _opening_problems(folder: Path) -> list[str]:
+def opening_problems(folder: Path) -> list[str]:
+    """What keeps a release from being served; nothing where it can be opened."""
     try:
         with database.reading(folder / database.FILE_NAME) as connection:
             row = connection.execute("select release_id from _release").fetchone()
@@ -254,4 +251,10 @@ def _opening_problems(folder: Path) -> list[str]:
         return [f"{database.FILE_NAME} cannot be opened: {error}"]
     if row is None or row[0] != folder.name:
         return [f"{database.FILE_NAME} is of another release."]
+    strayed = strayed_views(folder)
+    if strayed:
+        return [
+            f"{', '.join(strayed)} lead to files of another place; "
+            "`journeyline releases relocate` mends them."
+        ]
     return []

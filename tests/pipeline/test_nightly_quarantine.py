@@ -7,12 +7,16 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from built_company import Built
+from built_company import Built, current_release, parquet_hashes
 from landing_rows import land_users, next_night, support_user
 
 from orchestration import warehouse
-from orchestration.ingest.quarantine import list_quarantine, show_quarantine
-from orchestration.pipeline.night import run_nights
+from orchestration.ingest.quarantine import (
+    act_on_quarantine,
+    list_quarantine,
+    show_quarantine,
+)
+from orchestration.pipeline.night import nothing_waits, run_nights
 from orchestration.settings import Settings
 
 
@@ -124,3 +128,25 @@ def test_a_source_whose_drift_policy_is_stop_stays_at_its_last_good_data(
     assert row[:4] == ("held", 1, 0, 1)
     assert "shoe_size added" in str(row[4])
     assert inputs_of(settings, as_before) == ("loaded", 1, 1, 0, None)
+
+
+def test_what_was_held_is_published_after_its_replay_and_a_full_refresh_agrees(
+    built: Built, built_home: Settings, tmp_path: Path
+) -> None:
+    users = [support_user(960_000 + n) for n in range(60)]
+    for user in users[:20]:
+        user["created_at"] = "soon"
+    bad = land_users(built_home, tmp_path, users, next_night(built))
+    run_nights(built_home)
+    replayed = act_on_quarantine(built_home, "replay", bad, None)
+    assert not nothing_waits(built_home)
+    report = run_nights(built_home)
+    assert report.load is not None and report.publication is not None
+    assert (report.load.accepted, report.publication.published) == (40, True)
+    assert report.load.as_of == replayed.at
+    assert published_users(built_home) >= {str(960_000 + n) for n in range(20, 60)}
+    assert inputs_of(built_home, bad) == ("loaded", 60, 40, 20, None)
+    hashes, release = parquet_hashes(built_home), current_release(built_home)
+    again = run_nights(built_home, full_refresh=True)
+    assert again.publication is not None and not again.publication.published
+    assert (parquet_hashes(built_home), current_release(built_home)) == (hashes, release)

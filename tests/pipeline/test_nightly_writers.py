@@ -72,7 +72,7 @@ def test_a_second_writer_waits_and_says_so_or_fails_where_it_may_not_wait(
             holder.communicate()
 
     report = run_nights(built_home, progress=let_go)
-    assert told[0] == f"waiting for another run (process {holder.pid}) to end"
+    assert told[0] == f"waiting for another run (process {holder.pid}) to end …"
     assert report.nothing_new
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 import tempfile
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import yaml
+from backports import zstd
 
 from orchestration.ingest.landing import Delivery, land_file, list_deliveries
-from orchestration.settings import Settings
+from orchestration.settings import REPO_ROOT, Settings
 
 FIRST = datetime(2025, 3, 1, 2)
 
@@ -56,11 +60,13 @@ def land(
     suffix: str = ".ndjson",
     is_packed: bool = False,
 ) -> str:
-    """Land a file of a `source/entity`; `.gz` content is packed here unless it is already."""
+    """Land a file of a `source/entity`; packed here by its suffix unless it is already."""
     source, entity = table.split("/")
     data = content.encode() if isinstance(content, str) else content
     if suffix.endswith(".gz") and not is_packed:
         data = gzip.compress(data, mtime=0)
+    if suffix.endswith(".zst") and not is_packed:
+        data = zstd.compress(data, options={zstd.CompressionParameter.checksum_flag: 1})
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"export{suffix}"
         file.write_bytes(data)
@@ -77,3 +83,26 @@ def ask(settings: Settings, sql: str) -> list[tuple]:
     """Rows of a query over the warehouse."""
     with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
         return connection.execute(sql).fetchall()
+
+
+def project(folder: Path, table: str, **changes: object) -> Settings:
+    """A home whose project has one contract's custom properties changed, such as `format`.
+
+    Args:
+        folder: Where home and project are made.
+        table: `source/entity` of the contract.
+        changes: Custom properties; None takes one away.
+    """
+    root = folder / "project"
+    if not root.exists():
+        for part in ("orchestration/config", "data_contracts"):
+            shutil.copytree(REPO_ROOT / part, root / part)
+    settings = Settings(home=folder / "home", repo_root=root)
+    path = settings.contracts / "sources" / f"{table.replace('/', '.')}.odcs.yaml"
+    document: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
+    kept = {item["property"]: item["value"] for item in document["customProperties"]} | changes
+    document["customProperties"] = [
+        {"property": name, "value": value} for name, value in kept.items() if value is not None
+    ]
+    path.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), "utf-8")
+    return settings

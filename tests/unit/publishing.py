@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import yaml
 
-from orchestration.settings import Settings
+from orchestration.settings import REPO_ROOT, Settings
 
 NOW = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
 
@@ -25,6 +25,8 @@ _TABLES: dict[str, dict[str, Any]] = {
         "sort": ["known_at", "customer_id"],
         "columns": [
             ("customer_id", "varchar", {"required": True}),
+            ("other_customer_id", "varchar", {}),
+            ("change", "varchar", {"required": True}),
             ("known_at", "timestamp", {"required": True}),
         ],
     },
@@ -52,7 +54,9 @@ def clock() -> datetime:
 def make_home(folder: Path, customers: int = 20, touchpoints: int = 300) -> Settings:
     """A home with a warehouse of `customers` and their touchpoints in three months."""
     project = folder / "project"
-    (project / "orchestration" / "config").mkdir(parents=True)
+    config = project / "orchestration" / "config"
+    config.mkdir(parents=True)
+    shutil.copy2(REPO_ROOT / "orchestration" / "config" / "releases.yml", config)
     for table in _TABLES:
         write_contract(project, table)
     settings = Settings(home=folder / "home", repo_root=project)
@@ -69,7 +73,8 @@ def make_home(folder: Path, customers: int = 20, touchpoints: int = 300) -> Sett
             select 'c' || i as customer_id, 'DE' as country, 'p' || i || '@example.com' as email
             from range({customers}) as numbers (i) order by hash(i);
             create table unify.fct_identity_history as
-            select 'c' || i as customer_id, timestamp '2025-10-01' as known_at
+            select 'c' || i as customer_id, null::varchar as other_customer_id,
+                'created' as change, timestamp '2025-10-01' as known_at
             from range({customers}) as numbers (i);
             create table journey.fct_touchpoints as
             select

@@ -12,18 +12,20 @@ from orchestration.errors import JourneylineError
 from orchestration.gate.audit import CheckResult, audit
 from orchestration.gate.checks import AuditContext, KpiBound
 from orchestration.gate.contracts import load_product_contracts
-from orchestration.publish.database import build_database
+from orchestration.publish import files
 from orchestration.publish.publisher import publish
+from orchestration.publish.staging import stage
 from orchestration.settings import Settings
 
 
 def broken(settings: Settings, context: AuditContext | None = None) -> dict[str, CheckResult]:
     """Checks of a candidate that do not hold, by name."""
     contracts = load_product_contracts(settings.contracts / "products")
-    path = settings.home / "journeyline.duckdb"
-    path.unlink(missing_ok=True)
-    build_database(settings, contracts, path, settings.home / "spill")
-    results = audit(path, contracts, context or AuditContext())
+    folder = settings.home / "candidate"
+    files.remove_tree(folder)
+    folder.mkdir()
+    staged = stage(settings, contracts, folder, settings.home / "spill")
+    results = audit(staged.path, contracts, context or AuditContext())
     return {result.name: result for result in results if result.verdict != "passed"}
 
 

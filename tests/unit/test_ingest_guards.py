@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from ingest_home import ask, delivery, group, land, lines
 
-from orchestration.ingest import guards
+from orchestration.ingest import unpacking
 from orchestration.ingest.contracts import load_contracts
 from orchestration.ingest.guards import Refused, guard_delivery
 from orchestration.ingest.loader import load_deliveries
@@ -77,7 +77,7 @@ def test_text_that_no_reader_may_see_is_refused(
 def test_a_gzip_bomb_is_refused_before_it_unpacks(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guards, "RATIO_APPLIES_FROM_BYTES", 1 << 20)
+    monkeypatch.setattr(unpacking, "RATIO_APPLIES_FROM_BYTES", 1 << 20)
     land(settings, "zendesk/groups", ("\n" * 1000) * 8000, suffix=".ndjson.gz")
     assert "times its size" in refusal(settings)
 

@@ -29,6 +29,8 @@
         ('load_number', 'integer'),
         ('value_amount', 'decimal(18, 2)'),
         ('cost_amount', 'decimal(18, 2)'),
+        ('original_amount', 'decimal(18, 4)'),
+        ('currency', 'text'),
         ('handling_seconds', 'bigint'),
         ('occurred_at', 'timestamp'),
         ('known_at', 'timestamp'),

@@ -90,6 +90,8 @@ events_described as (
             'order_id': 'events_with_codes.order_id',
             'subscription_id': 'events_with_codes.subscription_id',
             'value_amount': 'events_with_codes.original_amount * currency_rates.rate',
+            'original_amount': 'events_with_codes.original_amount',
+            'currency': 'events_with_codes.currency',
             'load_number': 'events_with_codes.load_number',
             'occurred_at': 'events_with_codes.occurred_at',
             'known_at': 'events_with_codes.received_at',

@@ -87,6 +87,8 @@ tickets_combined as (
         cast(last_versions.last_load_number as integer) as load_number,
         cast(last_versions.refund_amount * currency_rates.rate as decimal(18, 2))
             as refund_amount,
+        last_versions.refund_amount as original_amount,
+        last_versions.refund_currency as currency,
         cast(last_versions.handling_minutes * 60 as bigint) as handling_seconds,
         first_versions.created_at as opened_at,
         last_versions.first_received_at as known_at,

@@ -103,10 +103,12 @@ events_beside_records as (
     from events_beside_devices
     left join records as own_records
         on events_beside_devices.own_record_key = own_records.record_key
+    -- As one equality: a condition on one side alone turns the join into a comparison of all pairs.
     left join tickets
         on
-            events_beside_devices.source = 'zendesk'
-            and events_beside_devices.ticket_id = tickets.ticket_id
+            case
+                when events_beside_devices.source = 'zendesk' then events_beside_devices.ticket_id
+            end = tickets.ticket_id
     left join records as requesters
         on tickets.requester_record_key = requesters.record_key
     left join delivered_records

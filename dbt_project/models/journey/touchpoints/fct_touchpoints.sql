@@ -104,6 +104,8 @@ touchpoints as (
         events_directed.subscription_id,
         events_directed.value_amount,
         events_directed.cost_amount,
+        events_directed.original_amount,
+        events_directed.currency,
         events_directed.handling_seconds,
     from events_directed
     left join session_touchpoints

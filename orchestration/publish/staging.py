@@ -1,0 +1,119 @@
+"""A candidate: the files of a release before they are one.
+
+Belongs here: building them and proving that they are still what was audited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestration.errors import JourneylineError
+from orchestration.gate.contracts import ProductContract
+from orchestration.publish import database, files, parquet
+from orchestration.settings import Settings
+
+ADDED = {"_checks", "_release"}
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What lies in a candidate's folder.
+
+    Args:
+        folder: The candidate.
+        contracts: One per published table.
+        parts: Its Parquet files.
+        viewed: Tables that are views over their Parquet.
+        fingerprints: Rows and hash of each table in the DuckDB file.
+    """
+
+    folder: Path
+    contracts: tuple[ProductContract, ...]
+    parts: tuple[parquet.Part, ...]
+    viewed: frozenset[str]
+    fingerprints: database.Fingerprints
+
+    @property
+    def path(self) -> Path:
+        """The DuckDB file."""
+        return self.folder / database.FILE_NAME
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Rows per published table."""
+        counts = dict.fromkeys((contract.table for contract in self.contracts), 0)
+        for part in self.parts:
+            counts[part.table] += part.rows
+        return counts
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 per Parquet file."""
+        return {part.path: part.sha256 for part in self.parts}
+
+    def paths(self, table: str) -> list[str]:
+        """Paths of a table's Parquet files."""
+        return [part.path for part in self.parts if part.table == table]
+
+
+def stage(
+    settings: Settings,
+    contracts: Sequence[ProductContract],
+    folder: Path,
+    spill: Path,
+    *,
+    served: parquet.Served | None = None,
+    self_contained_bytes: float = float("inf"),
+) -> Staged:
+    """Build a candidate of what the warehouse holds, and close its files.
+
+    Args:
+        settings: The home folder.
+        contracts: One per published table.
+        folder: An empty folder for the candidate.
+        spill: Folder for what does not fit in memory.
+        served: The release whose unchanged files are linked.
+        self_contained_bytes: Bytes of Parquet up to which the DuckDB file holds every row.
+
+    Raises:
+        JourneylineError: The warehouse or one of its tables is missing.
+    """
+    with database.warehouse_attached(settings, contracts, spill) as (connection, found):
+        parts = parquet.export_tables(connection, contracts, found, folder, served)
+        is_large = sum(part.bytes_count for part in parts) > self_contained_bytes
+        viewed = frozenset(c.table for c in contracts if c.month_column and is_large)
+        database.build_database(connection, contracts, parts, folder, viewed)
+    files.sync_tree(folder / parquet.FOLDER)
+    with database.reading(folder / database.FILE_NAME) as connection:
+        prints = database.fingerprints(connection)
+    return Staged(folder, tuple(contracts), tuple(parts), viewed, prints)
+
+
+def prove_unchanged(staged: Staged) -> None:
+    """Only `_checks` and `_release` were added, and the Parquet is what was exported.
+
+    Raises:
+        JourneylineError: Something else changed since the audit.
+    """
+    with database.reading(staged.path) as connection:
+        found = database.fingerprints(connection)
+        views = connection.execute(
+            "select view_name from duckdb_views() where not internal and database_name = "
+            "current_database()"
+        ).fetchall()
+    added = set(found) - set(staged.fingerprints)
+    changed = [name for name, value in staged.fingerprints.items() if found.get(name) != value]
+    hashes = {
+        name: files.sha256_of(staged.folder / name)
+        for name in files.files_under(staged.folder)
+        if name.startswith(f"{parquet.FOLDER}/")
+    }
+    is_same = hashes == staged.hashes and {name for (name,) in views} == staged.viewed
+    if changed or added != ADDED or not is_same:
+        raise JourneylineError(
+            "The candidate is not what was audited, so it is not published.",
+            str(staged.folder),
+            "Nothing else may write under releases/; run again.",
+        )
