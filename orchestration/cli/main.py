@@ -14,22 +14,16 @@ _COMMANDS = {
     "demo": ("orchestration.cli.demo", "Generate the demo company, or add the nights it lacks."),
     "run": ("orchestration.cli.run", "Run the nights that wait and publish a release."),
     "status": ("orchestration.cli.status", "What is published, what waits, what was refused."),
-<<<<<<< HEAD
-    "releases": ("orchestration.cli.releases", "List, show, verify or roll back releases."),
-    "sources": ("orchestration.cli.sources", "List sources, land files."),
-    "quarantine": ("orchestration.cli.quarantine", "List or show rows that broke their contract."),
-    "identity": (
-        "orchestration.cli.identity",
-        "Why records are one customer; merge, split, review, train.",
-    ),
-=======
     "releases": (
         "orchestration.cli.releases",
         "List, compare, verify, publish, roll back, keep releases.",
     ),
     "sources": ("orchestration.cli.fetch", "List sources, land files, fetch from connectors."),
     "quarantine": ("orchestration.cli.quarantine", "Rows that broke their contract."),
->>>>>>> main
+    "identity": (
+        "orchestration.cli.identity",
+        "Why records are one customer; merge, split, review, train.",
+    ),
     "contracts": ("orchestration.cli.contracts", "Rewrite what is derived from contracts."),
 }
 
