@@ -56,7 +56,8 @@
     {%- elif comparison == 'birth_date' %}
     case
         when {{ left }}.birth_date is null or {{ right }}.birth_date is null then -1
-        when {{ left }}.birth_date = {{ right }}.birth_date then 1
+        when {{ left }}.birth_date = {{ right }}.birth_date then 2
+        when levenshtein({{ left }}.birth_date, {{ right }}.birth_date) <= 1 then 1
         else 0
     end
     {%- elif comparison == 'company' %}

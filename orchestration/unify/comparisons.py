@@ -147,7 +147,12 @@ COMPARISONS: tuple[Comparison, ...] = (
         "birth_date",
         (
             _missing("birth_date"),
-            Level(1, "same date of birth", "l.birth_date = r.birth_date"),
+            Level(2, "same date of birth", "l.birth_date = r.birth_date"),
+            Level(
+                1,
+                "dates of birth nearly the same",
+                "levenshtein(l.birth_date, r.birth_date) <= 1",
+            ),
             Level(0, "other date of birth", ""),
         ),
     ),

@@ -29,6 +29,8 @@ _TABLES = {
     "identity_decisions": "decision_id text, decision text, left_record_key text, "
     "right_record_key text, author text, reason text, decided_at timestamp",
     "identity_cluster_limits": "cluster_limit text, attribute text, at_most integer, refuses text",
+    "identity_survivorship": "attribute text, survivorship_rule text",
+    "identity_source_priorities": "attribute text, source text, priority integer",
     "identity_level_weights": "comparison text, level integer, label text, weight integer",
     "identity_term_weights": "comparison text, term text, weight integer",
 }
@@ -122,6 +124,14 @@ def identity_rows(
         "identity_cluster_limits": [
             (limit.limit, limit.attribute, limit.at_most, limit.refuses)
             for limit in rules.cluster_limits
+        ],
+        "identity_survivorship": [
+            (attribute, survivorship.rule) for attribute, survivorship in rules.survivorship.items()
+        ],
+        "identity_source_priorities": [
+            (attribute, source, priority)
+            for attribute, survivorship in rules.survivorship.items()
+            for priority, source in enumerate(survivorship.sources, start=1)
         ],
         "identity_level_weights": [*level_weights(model)] if model is not None else [],
         "identity_term_weights": [*term_weights(model)] if model is not None else [],

@@ -120,6 +120,43 @@ class Probabilistic(BaseModel):
         return self
 
 
+Attribute = Literal[
+    "first_name",
+    "last_name",
+    "email",
+    "phone",
+    "country",
+    "language",
+    "plan",
+    "job_title",
+    "job_role",
+    "industry",
+    "lifecycle_stage",
+]
+
+
+class Survivorship(BaseModel):
+    """Which value of an attribute stands in the golden record; among equals the newest does.
+
+    Args:
+        rule: `source_priority`, `most_recent`, `most_frequent`, `verified_first` (a record that
+            carries the app's user id) or `longest`.
+        sources: For `source_priority`: the sources, believed in this order.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    rule: Literal["source_priority", "most_recent", "most_frequent", "verified_first", "longest"]
+    sources: list[str] = []
+
+    @model_validator(mode="after")
+    def _sources_where_they_count(self) -> Survivorship:
+        if (self.rule == "source_priority") != bool(self.sources):
+            raise ValueError("sources belong to source_priority, which needs them")
+        if len(set(self.sources)) != len(self.sources):
+            raise ValueError("a source stands there twice")
+        return self
+
+
 class IdentityRules(BaseModel):
     """`identity.yml`, proved.
 
@@ -128,6 +165,7 @@ class IdentityRules(BaseModel):
         rules: Match rules, most trusted first.
         probabilistic: The trained matcher; None where there is none.
         cluster_limits: What one cluster may hold.
+        survivorship: Rules of the golden record's attributes; the newest value where none is.
         blocked_values: Values that never link records.
         same_first_names: Lists of first names that are forms of one name.
     """
@@ -137,6 +175,7 @@ class IdentityRules(BaseModel):
     rules: list[MatchRule] = Field(min_length=1)
     probabilistic: Probabilistic | None = None
     cluster_limits: list[ClusterLimit] = []
+    survivorship: dict[Attribute, Survivorship] = {}
     blocked_values: list[BlockedValue] = []
     same_first_names: list[list[str]] = []
 

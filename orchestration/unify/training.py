@@ -48,6 +48,7 @@ _STARTS = {
     "same country, other postal code": 1 / 4,
     "same country": 4,
     "same date of birth": 64,
+    "dates of birth nearly the same": 4,
     "other date of birth": 1 / 16,
     "same company": 16,
     "other company": 1 / 8,
@@ -95,7 +96,7 @@ def train_model(settings: Settings, *, pairs: float = 2e6) -> TrainedModel:
     connection = duckdb.connect(":memory:")
     try:
         _take_records(connection, settings)
-        return _train(connection, pairs)
+        return train_on(connection, pairs)
     finally:
         connection.close()
 
@@ -149,7 +150,8 @@ def _take_records(connection: duckdb.DuckDBPyConnection, settings: Settings) -> 
         )
 
 
-def _train(connection: duckdb.DuckDBPyConnection, pairs: float) -> TrainedModel:
+def train_on(connection: duckdb.DuckDBPyConnection, pairs: float) -> TrainedModel:
+    """Learn from the table `people` of a connection: states of records, with a `unique_id`."""
     from splink import DuckDBAPI, Linker
 
     logging.getLogger("splink").setLevel(logging.ERROR)
@@ -216,6 +218,7 @@ def _terms(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, float]]
                     f"""
                     select {level.term}, count(*) / sum(count(*)) over ()
                     from people
+                    where {level.term} is not null
                     group by {level.term}
                     qualify count(*) >= {FEWEST_BEARERS}
                     order by {level.term}

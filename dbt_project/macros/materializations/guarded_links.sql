@@ -2,10 +2,11 @@
     Which links stand, where linking everything would break a limit.
 
     The model's SQL gives links as (world_id, link_id, left_record_key, right_record_key,
-    strength_rank, is_probabilistic); a world is one component at one instant, and rank 1 its
+    strength_rank, link_kind); a world is one component at one instant, and rank 1 its
     strongest link. `limited_values` names a table of the same schema with (world_id, record_key,
     cluster_limit, limited_value, at_most, refuses). The table has (world_id, link_id,
-    refused_by), null where the link stands.
+    refused_by), null where the link stands. What a limit refuses: `probabilistic` links, `all`
+    links that a rule makes, or `everything`, decided links among it.
 
     Links are taken from the strongest on, and one that would put more values of a limit into one
     cluster than either side holds and than the limit allows is refused: what gives way is the
@@ -111,7 +112,7 @@
         links.world_id,
         links.link_id,
         links.strength_rank,
-        links.is_probabilistic,
+        links.link_kind,
         least(left_labels.label, right_labels.label) as left_label,
         greatest(left_labels.label, right_labels.label) as right_label
     from {{ links }} as links
@@ -147,7 +148,7 @@
     select
         live.world_id,
         live.link_id,
-        live.is_probabilistic,
+        live.link_kind,
         live.left_label,
         live.right_label
     from {{ live }} as live
@@ -183,12 +184,12 @@
 
     ends as (
         select
-            chosen.world_id, chosen.link_id, chosen.is_probabilistic,
+            chosen.world_id, chosen.link_id, chosen.link_kind,
             chosen.left_label as label, 1 as side
         from {{ chosen }} as chosen
         union all
         select
-            chosen.world_id, chosen.link_id, chosen.is_probabilistic,
+            chosen.world_id, chosen.link_id, chosen.link_kind,
             chosen.right_label as label, 2 as side
         from {{ chosen }} as chosen
     ),
@@ -207,7 +208,10 @@
         from ends
         inner join label_values
             on ends.world_id = label_values.world_id and ends.label = label_values.label
-        where label_values.refuses = 'all' or ends.is_probabilistic
+        where
+            label_values.refuses = 'everything'
+            or (label_values.refuses = 'all' and ends.link_kind <> 'decided')
+            or ends.link_kind = 'probabilistic'
         group by
             ends.world_id, ends.link_id, label_values.cluster_limit, label_values.at_most
     ),

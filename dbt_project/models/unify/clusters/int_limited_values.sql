@@ -137,12 +137,12 @@ limited_values as (
     from values_dated
     union all
     select
-        left_record_key, 'cannot_link ' || decision_id, 'one', 1, 'all', known_at,
+        left_record_key, 'cannot_link ' || decision_id, 'one', 1, 'everything', known_at,
         cast(null as timestamp),
     from decisions
     union all
     select
-        right_record_key, 'cannot_link ' || decision_id, 'other', 1, 'all', known_at,
+        right_record_key, 'cannot_link ' || decision_id, 'other', 1, 'everything', known_at,
         cast(null as timestamp),
     from decisions
 )

@@ -22,7 +22,11 @@ world_links as (
         match_links.link_id,
         match_links.left_record_key,
         match_links.right_record_key,
-        match_links.rule = 'probabilistic' as is_probabilistic,
+        case match_links.rule
+            when 'must_link' then 'decided'
+            when 'probabilistic' then 'probabilistic'
+            else 'exact'
+        end as link_kind,
         cast(
             row_number() over (
                 partition by contested_worlds.world_id

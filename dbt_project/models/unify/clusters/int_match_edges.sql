@@ -15,8 +15,7 @@ contested_worlds as (
 ),
 
 link_verdicts as (
-    select world_id, link_id from {{ ref('int_link_verdicts') }}
-    where refused_by is null
+    select world_id, link_id, refused_by from {{ ref('int_link_verdicts') }}
 ),
 
 contested_components as (
@@ -35,6 +34,7 @@ uncontested_links as (
 worlds_allowed as (
     select
         link_verdicts.link_id,
+        contested_worlds.world_number,
         contested_worlds.instant,
         contested_worlds.next_instant,
         contested_worlds.world_number
@@ -44,12 +44,24 @@ worlds_allowed as (
         ) as stretch_number,
     from link_verdicts
     inner join contested_worlds on link_verdicts.world_id = contested_worlds.world_id
+    where link_verdicts.refused_by is null
+),
+
+links_refused as (
+    select
+        link_verdicts.link_id,
+        link_verdicts.refused_by,
+        contested_worlds.world_number,
+    from link_verdicts
+    inner join contested_worlds on link_verdicts.world_id = contested_worlds.world_id
+    where link_verdicts.refused_by is not null
 ),
 
 -- instants in a row at which the link stands are one stretch of time
 stretches as (
     select
         worlds_allowed.link_id,
+        max(worlds_allowed.world_number) as last_world_number,
         min(worlds_allowed.instant) as known_at,
         case
             when count(*) = count(worlds_allowed.next_instant)
@@ -66,6 +78,7 @@ edges_stacked as (
         rule,
         evidence,
         strength,
+        cast(null as {{ dbt.type_string() }}) as ended_by,
         known_at,
         dead_at,
     from uncontested_links
@@ -76,10 +89,15 @@ edges_stacked as (
         match_links.rule,
         match_links.evidence,
         match_links.strength,
+        links_refused.refused_by,
         stretches.known_at,
         stretches.dead_at,
     from stretches
     inner join match_links on stretches.link_id = match_links.link_id
+    left join links_refused
+        on
+            stretches.link_id = links_refused.link_id
+            and stretches.last_world_number + 1 = links_refused.world_number
 ),
 
 match_edges as (
@@ -89,6 +107,7 @@ match_edges as (
         edges_stacked.rule,
         edges_stacked.evidence,
         edges_stacked.strength,
+        max_by(edges_stacked.ended_by, edges_stacked.dead_at) as ended_by,
         edges_stacked.known_at,
         case
             when count(*) = count(edges_stacked.dead_at) then max(edges_stacked.dead_at)

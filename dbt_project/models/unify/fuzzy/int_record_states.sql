@@ -192,7 +192,7 @@ states as (
             floor({{ epoch_milliseconds('versions_as_known.registered_at') }} / 86400000.0)
             as integer
         ) as registered_day,
-        versions_as_known.birth_date,
+        cast(versions_as_known.birth_date as {{ dbt.type_string() }}) as birth_date,
         min(versions_as_known.known_at) as known_at,
     from versions_as_known
     left join name_groups on versions_as_known.first_name = name_groups.first_name
