@@ -242,7 +242,9 @@ def _describe(
         run_id=run_id,
         code_version=version,
         is_code_dirty=is_dirty,
-        configuration_hash=manifest.hash_files(settings.config.rglob("*.yml"), settings.config),
+        configuration_hash=manifest.hash_files(
+            [*settings.config.rglob("*.yml"), *settings.config.rglob("*.json")], settings.config
+        ),
         contracts_hash=manifest.hash_files(
             settings.contracts.rglob("*.odcs.yaml"), settings.contracts
         ),
