@@ -201,7 +201,8 @@ def append_quarantine(connection: duckdb.DuckDBPyConnection, contract: Contract)
     )
     kept = connection.execute(
         f"select distinct batch.file_path from {_PLACED}"
-        " where not is_again and (is_held or act = 'discard' or drift_rule is not null)"
+        " where (not is_again and (is_held or act = 'discard' or drift_rule is not null))"
+        " or (failure is not null and payload is null)"
     ).fetchall()
     connection.execute(f"create or replace temp table held_rows as {_held_sql(contract, kept)}")
     connection.execute(
@@ -209,8 +210,11 @@ def append_quarantine(connection: duckdb.DuckDBPyConnection, contract: Contract)
         insert into ingest.quarantine_rows
         with rules(number, rule, column_name) as (values {rules}),
         broken as (
-            select batch.rowid as row_id, rule, column_name, value, payload
+            select batch.rowid as row_id, rule, column_name, value,
+                coalesce(batch.payload, held_rows.payload) as payload
             from {_PLACED} inner join rules on batch.failure = rules.number
+            left join held_rows on batch.file_path = held_rows.file_path
+                and batch.rowid - batch_files.first_row + 1 = held_rows.row_number
             where not is_again or act = '{REPLAY}'
             union all
             select batch.rowid, case when act is not null then '{DISCARDED}'
