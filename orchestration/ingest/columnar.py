@@ -17,15 +17,24 @@ from orchestration.ingest.tables import literal, quoted
 _EXACT_BELOW = 2**53
 
 
-def parquet_lines_sql(path: Path) -> str:
-    """One row per row of the file, in order: `file_path`, `line`."""
+def parquet_lines_sql(path: Path, wanted: str | None = None) -> str:
+    """One row per row of the file, in order: `file_path`, `line`.
+
+    Args:
+        path: The file.
+        wanted: A query of row numbers, from 1; only those rows are made, with `row_number`.
+    """
     from pyarrow import parquet
 
     fields = [(field.name, field.type) for field in parquet.read_schema(path)]
     source = literal(str(path))
+    line = f"select {source} as file_path, to_json({_packed(fields)})::varchar as line"
+    if wanted is None:
+        return f"{line} from read_parquet({source})"
     return (
-        f"select {source} as file_path, to_json({_packed(fields)})::varchar as line"
-        f" from read_parquet({source})"
+        f"{line}, file_row_number + 1 as row_number"
+        f" from read_parquet({source}, file_row_number = true)"
+        f" where file_row_number + 1 in ({wanted})"
     )
 
 
