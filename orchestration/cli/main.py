@@ -20,6 +20,10 @@ _COMMANDS = {
     ),
     "sources": ("orchestration.cli.fetch", "List sources, land files, fetch from connectors."),
     "quarantine": ("orchestration.cli.quarantine", "Rows that broke their contract."),
+    "identity": (
+        "orchestration.cli.identity",
+        "Why records are one customer; merge, split, review, train.",
+    ),
     "contracts": (
         "orchestration.cli.contracts",
         "Compare contracts; rewrite what is derived from them.",

@@ -156,9 +156,11 @@ def _comment(event: dict[str, Any], child: dict[str, Any]) -> list[dict[str, Any
 
 
 def _changes(event: dict[str, Any], child: dict[str, Any]) -> list[dict[str, Any]]:
-    """One row per field that a child event set; a comment is a row without a field."""
+    """One row per field that a child event set; comments have a table of their own."""
     kind = child.get("event_type")
-    names = [] if kind == "Comment" else [name for name in child if name not in _ABOUT_EVENT]
+    if kind == "Comment":
+        return []
+    names = [name for name in child if name not in _ABOUT_EVENT]
     shared = {
         "ticket_id": event.get("ticket_id"),
         "updater_id": event.get("updater_id"),
