@@ -168,8 +168,8 @@ def _load_ready(
     append_rows(connection, contract, load_number)
     append_quarantine(connection, contract)
     counts = count_rows(connection, contract, load_number)
-    for table in ("batch", "batch_files", "batch_acts", "batch_drifted", "batch_duplicates"):
-        connection.execute(f"drop table temp.{table}")
+    for table in ("", "_files", "_acts", "_drifted", "_duplicates", "_shapes"):
+        connection.execute(f"drop table temp.batch{table}")
     before = _forget(connection, contract, todo.again)
     rows = []
     for file in ready:
@@ -253,8 +253,15 @@ def _read_batch(
             if reading.json_depth(line) > reading.MAX_JSON_DEPTH
         ]
     headers = {file.path: file.header for file in files} or {Path(os.devnull): ()}
-    query = reading.batch_sql(contract, headers, too_deep)
+    usual: list[str] = []
+    if contract.is_json and paths:
+        found = connection.execute(reading.usual_shapes_sql(contract, paths[0])).fetchall()
+        usual = [shape for (shape,) in found]
+    query = reading.batch_sql(contract, headers, too_deep, usual)
     connection.execute(f"create or replace temp table batch as {query}")
+    connection.execute("create or replace temp table batch_shapes (code text, shape text)")
+    for code, shape in enumerate(usual, start=1):
+        connection.execute("insert into batch_shapes values (?, ?)", [str(code), shape])
 
 
 def _ledger_row(
