@@ -19,9 +19,22 @@ identity_settings as (
     from {{ ref('stg_config__identity_settings') }}
 ),
 
+-- a value is rare or frequent only where both bear it
+pairs_termed as (
+    select
+        pair_comparisons.*
+        {%- for comparison, level in terms.items() %},
+        case
+            when pair_comparisons.{{ comparison }}_level = {{ level }}
+                then pair_comparisons.left_{{ comparison }}
+        end as {{ comparison }}_term
+        {%- endfor %}
+    from pair_comparisons
+),
+
 pairs_weighed as (
     select
-        pair_comparisons.*,
+        pairs_termed.*,
         identity_settings.prior_weight
         {%- for comparison in fuzzy_comparisons() %}
         + coalesce({{ comparison }}_weights.weight, 0)
@@ -31,20 +44,19 @@ pairs_weighed as (
         {%- endfor %} as match_weight,
         identity_settings.merge_weight,
         identity_settings.review_weight,
-    from pair_comparisons
+    from pairs_termed
     cross join identity_settings
     {%- for comparison in fuzzy_comparisons() %}
     left join level_weights as {{ comparison }}_weights
         on
             {{ comparison }}_weights.comparison = '{{ comparison }}'
-            and pair_comparisons.{{ comparison }}_level = {{ comparison }}_weights.level
+            and pairs_termed.{{ comparison }}_level = {{ comparison }}_weights.level
     {%- endfor %}
-    {%- for comparison, level in terms.items() %}
+    {%- for comparison in terms %}
     left join term_weights as {{ comparison }}_terms
         on
             {{ comparison }}_terms.comparison = '{{ comparison }}'
-            and pair_comparisons.{{ comparison }}_level = {{ level }}
-            and pair_comparisons.left_{{ comparison }} = {{ comparison }}_terms.term
+            and pairs_termed.{{ comparison }}_term = {{ comparison }}_terms.term
     {%- endfor %}
 ),
 
