@@ -24,7 +24,12 @@ _COMMANDS = {
         "orchestration.cli.identity",
         "Why records are one customer; merge, split, review, train.",
     ),
-    "contracts": ("orchestration.cli.contracts", "Rewrite what is derived from contracts."),
+    "contracts": (
+        "orchestration.cli.contracts",
+        "Compare contracts; rewrite what is derived from them.",
+    ),
+    "erase": ("orchestration.cli.erase", "Erase a person from everything that is kept."),
+    "export-person": ("orchestration.cli.export_person", "All that is held about one person."),
 }
 
 

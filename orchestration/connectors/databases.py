@@ -157,7 +157,7 @@ class DatabaseFeed(ABC):
             if file.suffix == ".ndjson":
                 yield from (json.loads(line) for line in text)
             else:
-                yield from csv.DictReader(text)
+                yield from csv.DictReader(text, delimiter=self.contract.delimiter)
 
 
 def _line(row: Row) -> str:

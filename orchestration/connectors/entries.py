@@ -162,4 +162,37 @@ class StorageEntry(_Entry):
     tables: dict[Name, StoredTable] = Field(min_length=1)
 
 
-Connector = Annotated[RestEntry | DatabaseEntry | StorageEntry, Field(discriminator="kind")]
+class EltTable(_Fact):
+    """A table out of those that an ELT tool landed; there is nothing to say about it."""
+
+
+class EltEntry(_Entry):
+    """Tables that an ELT tool landed already.
+
+    Args:
+        folder: Where they lie as CSV files; either this or `url_from`.
+        file_name: Name of a table's file.
+        url_from: Variable with the URL of the PostgreSQL database that they are in.
+        schema_name: Their schema in it.
+    """
+
+    kind: Literal["elt"]
+    tool: Literal["fivetran"]
+    vendor: Literal["mailchimp", "zendesk"]
+    folder: str | None = None
+    file_name: str = Field(default="{table}.csv", pattern=r"^[^{}/]*\{table\}[^{}/]*\.csv$")
+    url_from: Variable | None = None
+    schema_name: str | None = Field(default=None, pattern=r"^[A-Za-z_][\w$]*$")
+    tables: dict[Name, EltTable] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_place(self) -> EltEntry:
+        is_database = self.url_from is not None and self.schema_name is not None
+        if is_database == (self.folder is not None):
+            raise ValueError("give either folder, or url_from and schema_name")
+        return self
+
+
+Connector = Annotated[
+    RestEntry | DatabaseEntry | StorageEntry | EltEntry, Field(discriminator="kind")
+]

@@ -143,7 +143,7 @@ def _complete(
     if kept.file.exists() and kept.file.stat().st_size:
         file = kept.file
         if table.contract.format == "csv":
-            file = _as_csv(file, table.columns)
+            file = _as_csv(file, table.columns, table.contract.delimiter)
         landed.append(_land(settings, table, file, clock()))
     cursor = {**table.feed.finish(kept.plan), "deliveries": [one.delivery_id for one in landed]}
     write_cursor(folder, cursor)
@@ -188,19 +188,20 @@ def _land(settings: Settings, table: Fetchable, file: Path, received_at: datetim
     return land_once(settings, contract.source, contract.entity, file, received_at)
 
 
-def _as_csv(file: Path, columns: Mapping[str, str]) -> Path:
+def _as_csv(file: Path, columns: Mapping[str, str], delimiter: str) -> Path:
     """The kept records as CSV, for a contract that reads CSV.
 
     Args:
         file: The records.
         columns: Header and JSON path of each column; nothing means the first record's own names.
+        delimiter: What stands between the fields.
     """
     target = file.with_suffix(".csv")
     with (
         file.open(encoding="utf-8", newline="\n") as reader,
         target.open("w", encoding="utf-8", newline="") as writer,
     ):
-        rows = csv.writer(writer, lineterminator="\n")
+        rows = csv.writer(writer, delimiter=delimiter, lineterminator="\n")
         header: list[str] = list(columns)
         for number, line in enumerate(reader):
             record = json.loads(line)

@@ -30,6 +30,7 @@ from orchestration.settings import Settings
 
 # Repeated records are looked for among so many that came before; the loader finds the rest.
 _REMEMBERED = 200_000
+_DONE = ".fetched"
 
 
 def table_folder(settings: Settings, source: str, entity: str) -> Path:
@@ -49,14 +50,15 @@ def alone(folder: Path) -> Iterator[None]:
     """
     descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise JourneylineError(
+                "Another process is fetching this table.",
+                where=str(folder),
+                next_step="Wait for it to end.",
+            ) from None
         yield
-    except BlockingIOError:
-        raise JourneylineError(
-            "Another process is fetching this table.",
-            where=str(folder),
-            next_step="Wait for it to end.",
-        ) from None
     finally:
         os.close(descriptor)
 
@@ -122,6 +124,7 @@ class Kept:
     @classmethod
     def resume(cls, folder: Path, fingerprint: str) -> Kept | None:
         """The fetch that was cut off; None where there is none or its configuration changed."""
+        shutil.rmtree(folder / _DONE, ignore_errors=True)
         kept = folder / "fetching"
         try:
             found = json.loads((kept / "plan.json").read_text(encoding="utf-8"))
@@ -186,8 +189,11 @@ class Kept:
 
     def discard(self) -> None:
         """Delete everything that this fetch kept."""
-        shutil.rmtree(self.folder)
-        _sync(self.folder.parent)
+        # In one step: half of a finished fetch would look like one that found nothing.
+        done = self.folder.with_name(_DONE)
+        os.rename(self.folder, done)
+        _sync(done.parent)
+        shutil.rmtree(done)
 
     def _read_pages(self) -> None:
         """Take up what a cut-off fetch left: whole pages count, the torn rest is cut away."""
@@ -202,7 +208,9 @@ class Kept:
             self._note(told["position"], told["records"])
         if pages.exists():
             os.truncate(pages, whole)
-        if self.file.exists():
+        if self._bytes > (self.file.stat().st_size if self.file.exists() else 0):
+            self.restart()
+        elif self.file.exists():
             os.truncate(self.file, self._bytes)
             with self.file.open(encoding="utf-8", newline="\n") as records:
                 for record in records:

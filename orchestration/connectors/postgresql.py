@@ -7,7 +7,7 @@ is and the contract decides what it may be.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from orchestration.connectors.databases import DatabaseFeed, explained
@@ -85,27 +85,60 @@ class PostgresFeed(DatabaseFeed):
         return f"({self.table.query}) as fetched"
 
     def _schema(self, cursor: Cursor) -> pa.Schema:
-        cursor.execute(f"select * from {self._from()} limit 0")
-        return cursor.fetch_record_batch().schema
+        return _schema_of(cursor, self._from())
 
-    @contextmanager
-    def _asking(self) -> Iterator[Cursor]:
-        """A cursor that can only read, in UTC.
+    def _asking(self) -> AbstractContextManager[Cursor]:
+        return asking(secret(self.entry.url_from), self.contract.label)
 
-        Raises:
-            JourneylineError: The server cannot be reached or refuses the query.
-        """
-        import pyarrow as pa
-        from adbc_driver_postgresql import dbapi
 
-        address = secret(self.entry.url_from)
-        try:
-            with dbapi.connect(address) as connection, connection.cursor() as cursor:
-                cursor.execute("set transaction read only")
-                cursor.execute("set time zone 'UTC'")
-                yield cursor
-        except (dbapi.Error, pa.ArrowException, OSError, KeyError) as error:
-            raise explained("PostgreSQL", self.contract.label, error, address) from None
+@contextmanager
+def asking(address: str, label: str) -> Iterator[Cursor]:
+    """A cursor that can only read, in UTC.
+
+    Args:
+        address: The server's URL.
+        label: The table, for an error.
+
+    Raises:
+        JourneylineError: The server cannot be reached or refuses the query.
+    """
+    import pyarrow as pa
+    from adbc_driver_postgresql import dbapi
+
+    try:
+        with dbapi.connect(address) as connection, connection.cursor() as cursor:
+            cursor.execute("set transaction read only")
+            cursor.execute("set time zone 'UTC'")
+            yield cursor
+    except (dbapi.Error, pa.ArrowException, OSError, KeyError) as error:
+        raise explained("PostgreSQL", label, error, address) from None
+
+
+def read_schema_table(url_from: str, schema: str, name: str) -> pa.Table | None:
+    """A whole table as texts; None where the schema has none of that name.
+
+    Raises:
+        JourneylineError: The server cannot be reached.
+    """
+
+    with asking(secret(url_from), f"{schema}.{name}") as cursor:
+        cursor.execute(
+            "select count(*) from information_schema.tables "
+            f"where table_schema = {_literal(schema)} and table_name = {_literal(name)}"
+        )
+        row = cursor.fetchone()
+        if row is None or not row[0]:
+            return None
+        place = f"{_quoted(schema)}.{_quoted(name)}"
+        chosen = ", ".join(_as_text(field) for field in _schema_of(cursor, place))
+        cursor.execute(f"select {chosen} from {place}")
+        found: pa.Table = cursor.fetch_arrow_table()
+        return found
+
+
+def _schema_of(cursor: Cursor, place: str) -> pa.Schema:
+    cursor.execute(f"select * from {place} limit 0")
+    return cursor.fetch_record_batch().schema
 
 
 def _as_text(field: pa.Field) -> str:

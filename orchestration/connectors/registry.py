@@ -7,6 +7,7 @@ from pathlib import Path
 
 from orchestration.connectors.entries import (
     Connector,
+    EltEntry,
     RestEntry,
     RestTable,
     StorageEntry,
@@ -86,6 +87,10 @@ def _feed(entry: Connector, contract: Contract, folder: Path, settings: Settings
         from orchestration.connectors.object_storage import StorageFeed
 
         return StorageFeed(entry, contract, entry.tables[contract.entity], folder)
+    if isinstance(entry, EltEntry):
+        from orchestration.connectors.elt import EltFeed
+
+        return EltFeed(entry, contract)
     table = entry.tables[contract.entity]
     if entry.kind == "postgresql":
         from orchestration.connectors.postgresql import PostgresFeed
@@ -123,15 +128,23 @@ def _rest_feed(entry: RestEntry, contract: Contract) -> Feed:
 def _fits(
     settings: Settings, contract: Contract, entry: Connector, columns: dict[str, str]
 ) -> None:
-    if isinstance(entry, RestEntry) and (contract.format == "csv") != bool(columns):
-        raise JourneylineError(
-            f"{contract.label} reads {contract.format}, "
-            + ("and its connector names no columns." if not columns else "which has no columns."),
-            where=str(settings.config / "sources.yml"),
-            next_step="A contract that reads csv needs `columns:` (header: JSON path) in the "
-            "table's entry; one that reads ndjson must not have it (docs/connectors.md).",
-            exit_code=EXIT_USAGE,
+    """Prove that the contract reads what the connector lands."""
+    if isinstance(entry, StorageEntry):
+        return
+    is_plain = contract.encoding == "utf-8" and contract.trailer is None
+    if contract.format not in ("ndjson", "csv") or not is_plain:
+        wrong = f"{contract.label} does not read what a connector lands: ndjson or csv in UTF-8"
+        then = "Let the contract read ndjson, without a trailer."
+    elif isinstance(entry, RestEntry) and (contract.format == "csv") != bool(columns):
+        named = "which has no columns" if columns else "and its connector names no columns"
+        wrong = f"{contract.label} reads {contract.format}, {named}"
+        then = (
+            "A contract that reads csv needs `columns:` (header: JSON path) in the table's entry; "
+            "one that reads ndjson must not have it (docs/connectors.md)."
         )
+    else:
+        return
+    raise JourneylineError(f"{wrong}.", str(settings.config / "sources.yml"), then, EXIT_USAGE)
 
 
 def _with_entries(settings: Settings) -> list[Source]:

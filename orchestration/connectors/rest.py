@@ -149,8 +149,15 @@ class Api:
 
 def _answer(response: requests.Response) -> Answer:
     response.raise_for_status()
+    body = response.json()
+    if not isinstance(body, dict):
+        raise JourneylineError(
+            "The API's answer has another form than expected: it is no object.",
+            urlsplit(response.url).netloc + urlsplit(response.url).path,
+            "Look whether the url of the entry is right.",
+        )
     # JSON is UTF-8; requests would guess where the header does not say so.
-    return Answer(response.content.decode("utf-8"), response.json())
+    return Answer(response.content.decode("utf-8"), body)
 
 
 def epoch_seconds(instant: datetime) -> int:

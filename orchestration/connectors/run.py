@@ -55,8 +55,19 @@ def fetch_tables(
         try:
             report.append(fetch_table(settings, fetchable(settings, label), clock, tell))
         except JourneylineError as error:
-            report.append(Fetched(label, 0, 0, (), False, False, error=str(error)))
+            report.append(_failed(label, str(error)))
+        except OSError as error:
+            report.append(_failed(label, f"{error.strerror or error}: {error.filename or ''}"))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            said = f"The source answered in another form than expected ({type(error).__name__})."
+            report.append(_failed(label, f"{said}\nnext: fetch this table alone, with --debug"))
+            if len(labels) == 1:
+                raise
     return report
+
+
+def _failed(label: str, error: str) -> Fetched:
+    return Fetched(label, 0, 0, (), False, False, error=error)
 
 
 def check_tables(settings: Settings, wanted: Iterable[str], tell: Tell) -> list[Checked]:

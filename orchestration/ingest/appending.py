@@ -1,8 +1,8 @@
 """Appending: the SQL that takes a typed batch to raw rows and quarantine.
 
-Reads the temporary tables `batch` (see `reading`) and its own `batch_files`, `batch_acts`,
-`batch_duplicates`. A file of the batch is new, or was loaded before and is read again because some
-of its rows are replayed: of such a file only those rows count.
+Reads the temporary tables `batch` (see `reading`), `batch_drifted` (see `drift`) and its own
+`batch_files`, `batch_acts`, `batch_duplicates`. A file of the batch is new, or was loaded before
+and is read again because some of its rows are replayed: of such a file only those rows count.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import duckdb
 
 from orchestration.ingest import reading
 from orchestration.ingest.acts import REPLAY, Act, TableActs
+from orchestration.ingest.columnar import parquet_lines_sql
 from orchestration.ingest.contracts import Contract
 from orchestration.ingest.landing import Delivery
-from orchestration.ingest.tables import quoted
+from orchestration.ingest.tables import literal, quoted
 
 HELD_FROM_ROWS = 20
 WAITING = "waiting"
@@ -26,10 +27,11 @@ _PLACED = """
     batch
     inner join batch_files on batch.file_path = batch_files.file_path
     left join batch_acts on batch.rowid = batch_acts.row_id
+    left join batch_drifted on batch.rowid = batch_drifted.row_id
 """
 _IS_TAKEN = """
     failure is null and (case act when 'replay' then true when 'discard' then false
-        else not is_held and not is_again end)
+        else not is_held and not is_again and drift_rule is null end)
 """
 
 
@@ -198,27 +200,35 @@ def append_quarantine(connection: duckdb.DuckDBPyConnection, contract: Contract)
         """,
         place,
     )
-    kept = connection.execute(
-        f"select distinct batch.file_path from {_PLACED}"
-        " where not is_again and (is_held or act = 'discard')"
-    ).fetchall()
+    connection.execute(
+        "create or replace temp table held_wanted as"
+        f" select batch.file_path, batch.rowid - first_row + 1 as row_number from {_PLACED}"
+        " where (not is_again and (is_held or act = 'discard' or drift_rule is not null))"
+        " or (failure is not null and payload is null)"
+    )
+    kept = connection.execute("select distinct file_path from held_wanted").fetchall()
     connection.execute(f"create or replace temp table held_rows as {_held_sql(contract, kept)}")
     connection.execute(
         f"""
         insert into ingest.quarantine_rows
         with rules(number, rule, column_name) as (values {rules}),
         broken as (
-            select batch.rowid as row_id, rule, column_name, value, payload
+            select batch.rowid as row_id, rule, column_name, value,
+                coalesce(batch.payload, held_rows.payload) as payload
             from {_PLACED} inner join rules on batch.failure = rules.number
+            left join held_rows on batch.file_path = held_rows.file_path
+                and batch.rowid - batch_files.first_row + 1 = held_rows.row_number
             where not is_again or act = '{REPLAY}'
             union all
-            select batch.rowid, if(act is null, held_rule, '{DISCARDED}'), null, null,
-                held_rows.payload
+            select batch.rowid, case when act is not null then '{DISCARDED}'
+                when is_held then held_rule else drift_rule end,
+                if(act is null and not is_held, drift_column, null), null, held_rows.payload
             from {_PLACED}
             inner join held_rows on batch.file_path = held_rows.file_path
                 and batch.rowid - batch_files.first_row + 1 = held_rows.row_number
             where batch.failure is null and not is_again
-                and (act = 'discard' or (is_held and act is null))
+                and (act = 'discard'
+                    or (act is null and (is_held or drift_rule is not null)))
         ),
         placed as (
             select broken.*, delivery_id, received_at, act, acted_at,
@@ -238,6 +248,7 @@ def append_quarantine(connection: duckdb.DuckDBPyConnection, contract: Contract)
         place * 2,
     )
     connection.execute("drop table temp.held_rows")
+    connection.execute("drop table temp.held_wanted")
     _span_sightings(connection, place)
 
 
@@ -281,6 +292,15 @@ def _held_sql(contract: Contract, held: Iterable[tuple[str]]) -> str:
         select file_path, row_number() over () as row_number,
             {reading.payload_sql(contract)} as payload
         from ({reading.lines_sql([Path(path)])})
+        """
+        if contract.format != "parquet"
+        else f"""
+        select file_path, row_number, line as payload from ({
+            parquet_lines_sql(
+                Path(path),
+                f"select row_number from held_wanted where file_path = {literal(path)}",
+            )
+        })
         """
         for (path,) in held
     ]

@@ -29,10 +29,10 @@ from orchestration.ingest.appending import (
 )
 from orchestration.ingest.columnar import parquet_header
 from orchestration.ingest.contracts import Contract
-from orchestration.ingest.drift import drifted_deliveries, record_drift
+from orchestration.ingest.drift import SeenFile, judge_drift
 from orchestration.ingest.guards import guard_delivery
 from orchestration.ingest.landing import Delivery
-from orchestration.ingest.records import rewrite
+from orchestration.ingest.records import plain_header, rewrite
 from orchestration.ingest.unpacking import Refused
 
 
@@ -132,13 +132,15 @@ def _prepare(delivery: Delivery, contract: Contract, work: Path, number: int) ->
             file = ReadyFile(delivery, delivery.file, guarded.line_count, header)
         elif contract.format == "ndjson" and guarded.is_plain and contract.trailer is None:
             file = ReadyFile(delivery, delivery.file, guarded.line_count, ())
+        elif contract.format == "csv" and guarded.is_simple_csv and contract.trailer is None:
+            header = plain_header(delivery, contract)
+            file = ReadyFile(delivery, delivery.file, guarded.line_count - 1, header)
         else:
             written = rewrite(delivery, contract, target)
             file = ReadyFile(delivery, target, written.record_count, written.header)
-        if delivery.row_count is not None and delivery.row_count != file.record_count:
-            raise Refused(
-                f"the manifest counts {delivery.row_count} rows, the file has {file.record_count}"
-            )
+        count = file.record_count + delivery.erased_count
+        if delivery.row_count is not None and delivery.row_count != count:
+            raise Refused(f"the manifest counts {delivery.row_count} rows, the file has {count}")
         return file
     except Refused as refusal:
         return str(refusal)
@@ -157,18 +159,16 @@ def _load_ready(
     described = [(f.path, f.delivery, f.delivery.delivery_id in todo.again) for f in ready]
     describe_files(connection, contract, described)
     describe_acts(connection, todo.acts)
-    files = [(f.delivery, f.header) for f in ready if f.delivery.delivery_id not in todo.again]
-    drifted: dict[str, str] = {}
-    if contract.drift_policy == "stop":
-        drifted = drifted_deliveries(connection, contract, files)
-        hold_deliveries(connection, drifted, "drift")
+    new = [file for file in ready if file.delivery.delivery_id not in todo.again]
+    seen = [SeenFile(file.delivery, file.path, file.header) for file in new]
+    drifted = judge_drift(connection, contract, seen)
+    hold_deliveries(connection, drifted, "drift")
     find_duplicates(connection, contract)
     append_rows(connection, contract, load_number)
     append_quarantine(connection, contract)
-    record_drift(connection, contract, files)
     counts = count_rows(connection, contract, load_number)
-    for table in ("batch", "batch_files", "batch_acts", "batch_duplicates"):
-        connection.execute(f"drop table temp.{table}")
+    for table in ("", "_files", "_acts", "_drifted", "_duplicates", "_shapes"):
+        connection.execute(f"drop table temp.batch{table}")
     before = _forget(connection, contract, todo.again)
     rows = []
     for file in ready:
@@ -251,8 +251,16 @@ def _read_batch(
             for (line,) in suspects
             if reading.json_depth(line) > reading.MAX_JSON_DEPTH
         ]
-    query = reading.batch_sql(contract, paths or [Path(os.devnull)], too_deep)
+    headers = {file.path: file.header for file in files} or {Path(os.devnull): ()}
+    usual: list[str] = []
+    if contract.is_json and paths:
+        found = connection.execute(reading.usual_shapes_sql(contract, paths[0])).fetchall()
+        usual = [shape for (shape,) in found]
+    query = reading.batch_sql(contract, headers, too_deep, usual)
     connection.execute(f"create or replace temp table batch as {query}")
+    connection.execute("create or replace temp table batch_shapes (code text, shape text)")
+    for code, shape in enumerate(usual, start=1):
+        connection.execute("insert into batch_shapes values (?, ?)", [str(code), shape])
 
 
 def _ledger_row(
@@ -262,10 +270,16 @@ def _ledger_row(
     counts: tuple[int, int, int, int],
     load_number: int,
 ) -> list[object]:
-    """A row of the row ledger; counts are landed, accepted, quarantined and duplicate rows."""
+    """A row of the row ledger.
+
+    Counts are rows in the file, and of those accepted, quarantined and duplicate ones; what was
+    erased from the file had landed too.
+    """
     place = [delivery.source, delivery.entity, delivery.delivery_id, delivery.received_at]
     file = [delivery.file_name, delivery.sha256, delivery.byte_count]
-    return [*place, status, reason, *file, *counts, 0, load_number]
+    erased = 0 if status == "refused" else delivery.erased_count
+    landed = [counts[0] + erased, *counts[1:]]
+    return [*place, status, reason, *file, *landed, erased, load_number]
 
 
 def _record_acts(connection: duckdb.DuckDBPyConnection, acts: TableActs, load_number: int) -> None:

@@ -1,6 +1,6 @@
 """Publishes one release: all tables or none, audited, immutable, by one flip of a symlink.
 
-Belongs here: the order of the steps. The caller holds the writer lock. Before the flip nothing
+Belongs here: the order of the steps. They run under the writer lock. Before the flip nothing
 that a reader sees has changed; a run that dies at any step leaves nothing to clean up by hand,
 because the next one begins by clearing what is left.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,17 +21,20 @@ import duckdb
 from orchestration.errors import JourneylineError
 from orchestration.gate.audit import FAILED, PASSED, WARNED, CheckResult, audit
 from orchestration.gate.checks import AuditContext
-from orchestration.gate.contracts import load_product_contracts
+from orchestration.gate.contracts import ProductContract, load_product_contracts
 from orchestration.gate.kpi_bounds import load_kpi_bounds
 from orchestration.gate.operator import Operator
 from orchestration.gate.refusal import override_failed, refuse_failed
-from orchestration.publish import database, files, journal, manifest
+from orchestration.gate.versions import read_served, refuse_breaking_changes, served_contracts
+from orchestration.pipeline.locking import writing
+from orchestration.publish import database, files, journal, manifest, quality_page
 from orchestration.publish.describing import Release
 from orchestration.publish.flipping import STAGING, flip, free_id, recover, used_ids
 from orchestration.publish.freshness import describe_sources, load_freshness
 from orchestration.publish.parquet import Served
 from orchestration.publish.policy import load_policy
-from orchestration.publish.staging import Staged, prove_unchanged, stage
+from orchestration.publish.quality_page import render_quality_page
+from orchestration.publish.staging import Staged, prove_unchanged, require_sealed, stage
 from orchestration.settings import Settings
 
 STEPS = (
@@ -97,7 +101,7 @@ def publish(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     on_step: Callable[[str], None] = lambda step: None,
 ) -> PublishReport:
-    """Build, audit and publish a release of what the warehouse holds. Needs the writer lock.
+    """Build, audit and publish a release of what the warehouse holds, under the writer lock.
 
     Args:
         settings: The home folder.
@@ -110,45 +114,65 @@ def publish(
     Raises:
         JourneylineError: The gate refused the candidate (exit 3), or it could not be built.
     """
-    recover(settings, now)
-    on_step("cleared")
-    state = journal.standing(settings)
-    if state.is_held and operator is None:
-        return _report(settings, None, HELD)
     try:
-        candidate = _stage(settings, operator, on_step)
-        reason = _reason_not_to_publish(settings, state, candidate)
-        if reason:
-            return _report(settings, candidate, reason)
-        release = _describe(settings, candidate, run_id, operator, now())
-        on_step("described")
-        prove_unchanged(candidate.staged)
-        on_step("proved")
-        _write_manifest(settings, candidate, release)
-        on_step("manifest_written")
-        files.make_immutable(candidate.folder)
-        on_step("made_immutable")
-        _move(settings, candidate, release)
-        on_step("moved")
-        act: dict[str, Any] = {"act": journal.PUBLISH, "run_id": run_id}
-        act["at"] = manifest.instant(now())
-        act |= {"release_id": release.release_id, "content_hash": release.content_hash}
-        if operator is not None:
-            act |= {"by": operator.by, "reason": operator.reason}
-            act |= {"despite": list(operator.despite)}
-        journal.append_act(settings, act)
-        on_step("journalled")
-        flip(settings, release.release_id)
-        on_step("flipped")
-        return _report(settings, candidate, "")
-    except (OSError, duckdb.IOException) as error:
+        with writing(settings):
+            try:
+                recover(settings, now)
+                on_step("cleared")
+                return _publish(settings, run_id, operator, now, on_step)
+            finally:
+                with suppress(OSError):
+                    files.remove_tree(settings.releases / STAGING)
+    except (
+        OSError,
+        duckdb.IOException,
+        duckdb.FatalException,
+        duckdb.TransactionException,
+    ) as error:
         raise JourneylineError(
             f"The release could not be written: {error}",
             str(settings.releases),
             "Make room or repair the folder, then run again; the last release is still served.",
         ) from error
-    finally:
-        files.remove_tree(settings.releases / STAGING)
+
+
+def _publish(
+    settings: Settings,
+    run_id: str,
+    operator: Operator | None,
+    now: Callable[[], datetime],
+    on_step: Callable[[str], None],
+) -> PublishReport:
+    state = journal.standing(settings)
+    if state.is_held and operator is None:
+        return _report(settings, None, HELD)
+    candidate = _stage(settings, operator, on_step)
+    reason = _reason_not_to_publish(settings, state, candidate)
+    if reason:
+        return _report(settings, candidate, reason)
+    release = _describe(settings, candidate, run_id, operator, now())
+    on_step("described")
+    database_hash = prove_unchanged(candidate.staged)
+    on_step("proved")
+    written = _write_manifest(settings, candidate, release)
+    on_step("manifest_written")
+    files.make_immutable(candidate.folder)
+    on_step("made_immutable")
+    _move(settings, candidate, release)
+    on_step("moved")
+    target = settings.releases / release.release_id
+    require_sealed(target, candidate.staged, database_hash, written)
+    act: dict[str, Any] = {"act": journal.PUBLISH, "run_id": run_id}
+    act["at"] = manifest.instant(now())
+    act |= {"release_id": release.release_id, "content_hash": release.content_hash}
+    if operator is not None:
+        act |= {"by": operator.by, "reason": operator.reason}
+        act |= {"despite": list(operator.despite)}
+    journal.append_act(settings, act)
+    on_step("journalled")
+    flip(settings, release.release_id)
+    on_step("flipped")
+    return _report(settings, candidate, "")
 
 
 def _stage(
@@ -156,8 +180,8 @@ def _stage(
 ) -> _Candidate:
     folder = settings.releases / STAGING / "candidate"
     folder.mkdir(parents=True)
-    contracts = load_product_contracts(settings.contracts / "products")
     known: dict[str, Any] = _current_manifest(settings)
+    contracts = _contracts(settings, known)
     staged = stage(
         settings,
         contracts,
@@ -176,6 +200,19 @@ def _stage(
     on_step("audited")
     content_hash = manifest.content_hash(contracts, staged.hashes, results)
     return _Candidate(staged, as_of, results, content_hash)
+
+
+def _contracts(settings: Settings, known: dict[str, Any]) -> tuple[ProductContract, ...]:
+    """The contracts to publish by, proved not to break what the current release serves."""
+    given = load_product_contracts(settings.contracts / "products")
+    contracts = served_contracts(given, _as_of(settings))
+    if known:
+        with database.reading(settings.current.resolve() / database.FILE_NAME) as connection:
+            served = read_served(connection)
+        versions = {table: entry["contract_version"] for table, entry in known["tables"].items()}
+        expired = [contract for contract in given if contract not in contracts]
+        refuse_breaking_changes(contracts, expired, served, versions)
+    return contracts
 
 
 def _reason_not_to_publish(
@@ -229,15 +266,22 @@ def _free_release_id(settings: Settings, candidate: _Candidate) -> str:
     return free_id(name, used_ids(settings))
 
 
-def _write_manifest(settings: Settings, candidate: _Candidate, release: Release) -> None:
+def _write_manifest(settings: Settings, candidate: _Candidate, release: Release) -> dict[str, str]:
+    """Write the quality page and the manifest; gives the texts."""
     staged = candidate.staged
     with database.reading(staged.path) as connection:
         inputs = manifest.describe_inputs(connection)
     current_rows = _current_rows(_current_manifest(settings))
+    deltas = {table: rows - current_rows.get(table, 0) for table, rows in staged.rows.items()}
+    as_of = manifest.instant(release.as_of)
+    page = render_quality_page(candidate.results, staged.rows, deltas, as_of)
+    files.write_durably(candidate.folder / quality_page.FILE_NAME, page)
     tables = manifest.describe_tables(staged, current_rows)
     sources = describe_sources(inputs, load_freshness(settings), release.as_of)
     content = manifest.render(release, inputs, sources, tables, manifest.describe_files(staged))
-    files.write_durably(candidate.folder / manifest.FILE_NAME, json.dumps(content, indent=2) + "\n")
+    text = json.dumps(content, indent=2) + "\n"
+    files.write_durably(candidate.folder / manifest.FILE_NAME, text)
+    return {manifest.FILE_NAME: text, quality_page.FILE_NAME: page}
 
 
 def _move(settings: Settings, candidate: _Candidate, release: Release) -> None:

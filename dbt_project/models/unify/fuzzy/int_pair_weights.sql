@@ -19,22 +19,9 @@ identity_settings as (
     from {{ ref('stg_config__identity_settings') }}
 ),
 
--- a value is rare or frequent only where both bear it
-pairs_termed as (
-    select
-        pair_comparisons.*
-        {%- for comparison, level in terms.items() %},
-        case
-            when pair_comparisons.{{ comparison }}_level = {{ level }}
-                then pair_comparisons.left_{{ comparison }}
-        end as {{ comparison }}_term
-        {%- endfor %}
-    from pair_comparisons
-),
-
 pairs_weighed as (
     select
-        pairs_termed.*,
+        pair_comparisons.*,
         identity_settings.prior_weight
         {%- for comparison in fuzzy_comparisons() %}
         + coalesce({{ comparison }}_weights.weight, 0)
@@ -44,19 +31,22 @@ pairs_weighed as (
         {%- endfor %} as match_weight,
         identity_settings.merge_weight,
         identity_settings.review_weight,
-    from pairs_termed
+    from pair_comparisons
     cross join identity_settings
     {%- for comparison in fuzzy_comparisons() %}
     left join level_weights as {{ comparison }}_weights
         on
             {{ comparison }}_weights.comparison = '{{ comparison }}'
-            and pairs_termed.{{ comparison }}_level = {{ comparison }}_weights.level
+            and pair_comparisons.{{ comparison }}_level = {{ comparison }}_weights.level
     {%- endfor %}
-    {%- for comparison in terms %}
+    {%- for comparison, level in terms.items() %}
     left join term_weights as {{ comparison }}_terms
         on
             {{ comparison }}_terms.comparison = '{{ comparison }}'
-            and pairs_termed.{{ comparison }}_term = {{ comparison }}_terms.term
+            and case
+                when pair_comparisons.{{ comparison }}_level = {{ level }}
+                    then pair_comparisons.left_{{ comparison }}
+            end = {{ comparison }}_terms.term
     {%- endfor %}
 ),
 

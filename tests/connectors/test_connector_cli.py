@@ -142,3 +142,15 @@ def test_the_job_fetches_and_is_defined_only_where_something_can_be_fetched(
         failed = job.execute_in_process(instance=instance, raise_on_error=False)
     assert not failed.success
     assert len(list_deliveries(settings)) == 1
+
+
+def test_an_answer_in_another_form_fails_its_table_alone(
+    settings: Settings, zendesk: Zendesk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    zendesk.api.faults[1] = lambda request: {"tickets": "none", "end_of_stream": True}
+    zendesk.api.faults[2] = lambda request: {"groups": [], "meta": {"has_more": True}}
+    assert call(settings, "fetch", "--json") == 1
+    told = [one["error"] for one in json.loads(capsys.readouterr().out)]
+    assert ["another form than expected" in error for error in told] == [True, True]
+    assert call(settings, "fetch") == 0
+    assert {record["id"] for record in landed_records(settings)} == {1, 7}

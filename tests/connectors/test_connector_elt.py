@@ -1,0 +1,196 @@
+"""Tables that Fivetran landed of Zendesk: from files, from PostgreSQL, and real ones."""
+
+from __future__ import annotations
+
+import csv
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from adbc_driver_postgresql import dbapi
+from fetch_home import NIGHT, fetch, landed_records, project_with
+from postgres_server import running_server
+
+from orchestration import warehouse
+from orchestration.connectors.run import check_tables, fetch_tables
+from orchestration.errors import JourneylineError
+from orchestration.ingest.loader import load_deliveries
+from orchestration.settings import Settings
+
+SYNCED = "2020-03-05 05:03:34.208"
+USER = {
+    "id": "1",
+    "_fivetran_synced": SYNCED,
+    "_fivetran_deleted": "FALSE",
+    "active": "TRUE",
+    "name": 'A "B"\n, C',
+    "role": "end-user",
+    "details": '{"a": [1, "x, y"]}',
+    "created_at": "2020-02-26 22:55:12",
+    "updated_at": "2020-02-26 22:55:12",
+}
+CHANGE = {"_fivetran_synced": SYNCED, "ticket_id": "7", "field_name": "status", "user_id": ""}
+
+
+def write(folder: Path, table: str, rows: list[dict[str, Any]], mark: str = "\ufeff") -> None:
+    folder.mkdir(exist_ok=True)
+    with (folder / f"{table}.csv").open("w", encoding="utf-8", newline="") as file:
+        file.write(mark)
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def project(home: Path, *tables: str, vendor: str = "zendesk", **place: str) -> Settings:
+    entry = {"kind": "elt", "tool": "fivetran", "vendor": vendor}
+    given = place or {"folder": str(home / "tables")}
+    return project_with(home, vendor, {**entry, **given, "tables": {table: {} for table in tables}})
+
+
+def raw(settings: Settings, query: str) -> list[tuple]:
+    connection = warehouse.connect(settings.warehouse, read_only=True)
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+def test_a_row_keeps_its_columns_and_gains_what_the_contract_reads(tmp_path: Path) -> None:
+    gone = {**USER, "id": "2", "_fivetran_deleted": "TRUE"}
+    write(tmp_path / "tables", "user", [USER, gone])
+    settings = project(tmp_path, "users")
+    assert fetch(settings, "zendesk/users").records == 2
+    first, second = landed_records(settings)
+    assert (first["name"], first["details"]) == (USER["name"], USER["details"])
+    assert (first["created_at"], first["active"]) == ("2020-02-26T22:55:12Z", True)
+    assert second["active"] is False
+    assert load_deliveries(settings, None).accepted == 2
+
+
+def test_only_what_the_tool_wrote_since_is_taken_with_the_overlap(tmp_path: Path) -> None:
+    write(tmp_path / "tables", "user", [USER])
+    settings = project(tmp_path, "users")
+    fetch(settings, "zendesk/users")
+    late = {**USER, "id": "2", "_fivetran_synced": "2020-03-05 04:50:00"}
+    early = {**USER, "id": "3", "_fivetran_synced": "2020-03-05 04:40:00"}
+    new = {**USER, "id": "4", "_fivetran_synced": "2020-03-06 04:40:00"}
+    write(tmp_path / "tables", "user", [USER, late, early, new])
+    fetch(settings, "zendesk/users", NIGHT + timedelta(days=1))
+    assert [record["id"] for record in landed_records(settings)] == ["1", "2", "1", "4"]
+
+
+def test_a_field_s_history_says_what_was_before_and_a_repeated_row_counts_once(
+    tmp_path: Path,
+) -> None:
+    opened = {**CHANGE, "updated": "2020-08-28 11:01:27", "value": "open"}
+    solved = {**CHANGE, "updated": "2020-08-29 11:01:27", "value": "solved"}
+    write(tmp_path / "tables", "ticket_field_history", [solved, opened, solved, solved])
+    settings = project(tmp_path, "ticket_events")
+    fetch(settings, "zendesk/ticket_events")
+    report = load_deliveries(settings, None)
+    assert (report.accepted, report.duplicates, report.quarantined) == (2, 2, 0)
+    query = """select event_type, previous_value, value, created_at::text
+        from raw.zendesk__ticket_events order by created_at"""
+    assert raw(settings, query) == [
+        ("Create", None, "open", "2020-08-28 11:01:27"),
+        ("Change", "open", "solved", "2020-08-29 11:01:27"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("id,active\n1,TRUE,x\n", "3 fields instead of 2"),
+        ('id,active\n1,"TRUE\n', "unexpected end of data"),
+        (None, "The table user is not there"),
+    ],
+)
+def test_a_broken_or_missing_table_is_named(tmp_path: Path, content: str | None, said: str) -> None:
+    (tmp_path / "tables").mkdir()
+    if content is not None:
+        (tmp_path / "tables" / "user.csv").write_text(content)
+    with pytest.raises(JourneylineError, match=said):
+        fetch(project(tmp_path, "users"), "zendesk/users")
+
+
+def test_the_same_tables_in_postgresql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_server() as url:
+        monkeypatch.setenv("LAKE_URL", url)
+        with dbapi.connect(url) as connection, connection.cursor() as cursor:
+            for statement in (
+                "create schema desk",
+                """create table desk.ticket as select 7::bigint as id, 'solved' as status,
+                    'web' as via_channel, false as _fivetran_deleted,
+                    timestamptz '2020-03-05 05:03+00' as _fivetran_synced,
+                    timestamptz '2020-02-05 05:03+00' as created_at,
+                    timestamptz '2020-02-06 05:03+00' as updated_at""",
+                """create table desk.ticket_tag as select 7::bigint as ticket_id, tag,
+                    timestamptz '2020-03-05 05:03+00' as _fivetran_synced
+                    from unnest(array['b', 'a']) as t (tag)""",
+            ):
+                cursor.execute(statement)
+            connection.commit()
+        settings = project(tmp_path, "tickets", "groups", url_from="LAKE_URL", schema_name="desk")
+        ready, missing = check_tables(settings, [], lambda line: None)
+        assert (ready.says, missing.state) == ("answers; 1 row(s)", "unreachable")
+        fetch(settings, "zendesk/tickets")
+    (record,) = landed_records(settings)
+    assert (record["tags"], record["via"]) == (["a", "b"], {"channel": "web"})
+    assert load_deliveries(settings, None).accepted == 1
+
+
+def test_every_row_of_real_tables_is_accounted_for(tmp_path: Path, shared_data: Path) -> None:
+    folder = shared_data / "landed" / "zendesk"
+    tables = {
+        "users": ("user", 10),
+        "tickets": ("ticket", 10),
+        "comments": ("ticket_comment", 20),
+        "ticket_events": ("ticket_field_history", 38),
+        "groups": ("group", 8),
+    }
+    place = {"folder": str(folder), "file_name": "{table}_data.csv"}
+    settings = project(tmp_path, *tables, **place)
+    report = fetch_tables(settings, (), lambda line: None, lambda: NIGHT)
+    assert [one.error for one in report] == [None] * len(tables)
+    for one in report:
+        name, count = tables[one.table.split("/")[1]]
+        with (folder / f"{name}_data.csv").open(encoding="utf-8-sig", newline="") as file:
+            assert one.records == len(list(csv.DictReader(file))) == count
+    load_deliveries(settings, None)
+    ledger = """select entity, status, landed_count, accepted_count, quarantined_count,
+        duplicate_count from ingest.deliveries order by entity"""
+    assert raw(settings, ledger) == [
+        ("comments", "loaded", 20, 20, 0, 0),
+        ("groups", "loaded", 8, 8, 0, 0),
+        ("ticket_events", "loaded", 38, 35, 0, 3),
+        ("tickets", "loaded", 10, 8, 2, 0),
+        ("users", "loaded", 10, 10, 0, 0),
+    ]
+    reasons = "select rule, column_name, value, count(*) from ingest.quarantine_rows group by all"
+    assert raw(settings, reasons) == [("not_in_set", "status", "deleted", 2)]
+
+
+def test_every_row_of_real_e_mail_tables_is_accounted_for(
+    tmp_path: Path, shared_data: Path
+) -> None:
+    settings = project(
+        tmp_path,
+        *("members", "campaigns", "email_activity"),
+        vendor="mailchimp",
+        folder=str(shared_data / "landed" / "mailchimp"),
+    )
+    report = fetch_tables(settings, (), lambda line: None, lambda: NIGHT)
+    assert [one.error for one in report] == [None] * 3
+    load_deliveries(settings, None)
+    ledger = """select entity, status, landed_count, accepted_count, quarantined_count,
+        duplicate_count from ingest.deliveries order by entity"""
+    # One campaign and two e-mails of automations; 17 and 8 actions, 10 recipients, 1 who left.
+    assert raw(settings, ledger) == [
+        ("campaigns", "loaded", 3, 3, 0, 0),
+        ("email_activity", "loaded", 36, 36, 0, 0),
+        ("members", "loaded", 9, 9, 0, 0),
+    ]
+    # Four of the addresses are no members any more: they were sent four mails and opened one.
+    known = "select count(unique_email_id), count(*) from raw.mailchimp__email_activity"
+    assert raw(settings, known) == [(31, 36)]
