@@ -5,6 +5,9 @@ BIN := .venv/bin
 PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 	>/dev/null 2>&1 && echo $$p && break; done)
+# Tests run in two processes, file by file; WORKERS=0 runs them in one, as a debugger wants it.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest tests -n $(WORKERS) --dist loadfile --durations=10
 export JOURNEYLINE_HOME ?= $(CURDIR)/var
 PIN := uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate
 
@@ -18,10 +21,10 @@ run: .stamp-run ## Install, generate the demo company if nothing has landed, run
 	@$(BIN)/journeyline run
 
 test: .stamp-dev ## The fast tests
-	$(BIN)/python -m pytest tests -m "not slow" --durations=10
+	$(PYTEST) -m "not slow"
 
 test-slow: .stamp-dev ## The slow tests
-	$(BIN)/python -m pytest tests -m slow --durations=10 || [ $$? -eq 5 ]
+	$(PYTEST) -m slow || [ $$? -eq 5 ]
 
 lint: .stamp-dev ## ruff, ruff format, mypy, sqlfluff
 	$(BIN)/ruff check .

@@ -17,10 +17,12 @@
         ('merged_record_ids', 'text'),
         ('first_name', 'text'),
         ('last_name', 'text'),
+        ('company_name', 'text'),
         ('job_title', 'text'),
         ('job_role', 'text'),
         ('industry', 'text'),
         ('country', 'text'),
+        ('postal_code', 'text'),
         ('language', 'text'),
         ('lifecycle_stage', 'text'),
         ('plan', 'text'),
@@ -28,6 +30,8 @@
         ('load_number', 'integer'),
         ('is_staff_role', 'boolean'),
         ('is_archived', 'boolean'),
+        ('birth_date', 'date'),
+        ('registered_at', 'timestamp'),
         ('created_at', 'timestamp'),
         ('version_at', 'timestamp'),
         ('received_at', 'timestamp'),
@@ -68,13 +72,17 @@
 
 
 {#-
-    True where two first names look like one person's: equal, one the beginning of the other, or
-    a slip of the keyboard. Forms of one name (Bob, Robert) stand in identity.yml instead.
+    True where two first names look like one person's: equal, an initial of the other, one the
+    beginning of the other, or a slip of the keyboard. Forms of one name (Bob, Robert) stand in identity.yml instead.
 -#}
 {% macro first_names_match(left, right) -%}
     {%- set shorter = 'least(length(' ~ left ~ '), length(' ~ right ~ '))' -%}
     (
         {{ left }} = {{ right }}
+        or (
+            {{ shorter }} = 1
+            and substr({{ left }}, 1, 1) = substr({{ right }}, 1, 1)
+        )
         or (
             {{ shorter }} >= 3
             and (
@@ -97,4 +105,20 @@
             and levenshtein({{ left }}, {{ right }}) <= 2
         )
     )
+{%- endmacro %}
+
+
+{#- The country whose dialling code a normalised phone number has; null for the less common. -#}
+{% macro country_of_phone(column) -%}
+    case
+        {%- for prefix, country in [
+            ('+1', 'US'), ('+31', 'NL'), ('+32', 'BE'), ('+33', 'FR'), ('+34', 'ES'),
+            ('+351', 'PT'), ('+353', 'IE'), ('+358', 'FI'), ('+39', 'IT'), ('+41', 'CH'),
+            ('+43', 'AT'), ('+44', 'GB'), ('+45', 'DK'), ('+46', 'SE'), ('+47', 'NO'),
+            ('+48', 'PL'), ('+49', 'DE'), ('+61', 'AU'), ('+64', 'NZ'), ('+81', 'JP'),
+            ('+91', 'IN'),
+        ] %}
+        when {{ column }} like '{{ prefix }}%' then '{{ country }}'
+        {%- endfor %}
+    end
 {%- endmacro %}

@@ -20,7 +20,14 @@ _COMMANDS = {
     ),
     "sources": ("orchestration.cli.fetch", "List sources, land files, fetch from connectors."),
     "quarantine": ("orchestration.cli.quarantine", "Rows that broke their contract."),
-    "contracts": ("orchestration.cli.contracts", "Rewrite what is derived from contracts."),
+    "identity": (
+        "orchestration.cli.identity",
+        "Why records are one customer; merge, split, review, train.",
+    ),
+    "contracts": (
+        "orchestration.cli.contracts",
+        "Compare contracts; rewrite what is derived from them.",
+    ),
 }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -61,6 +63,81 @@ def list_tables(context: click.Context, as_json: bool) -> None:
             for table in tables
         ],
     )  # fmt: skip
+
+
+@command.command("drift")
+@click.option("--source", help="Only this source.")
+@click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
+@click.pass_context
+def drift(context: click.Context, source: str | None, as_json: bool) -> None:
+    """Show how deliveries came to differ from their contracts, and what is proposed."""
+    from orchestration.ingest.overview import list_drift
+
+    records = list_drift(settings_of(context), source)
+    if as_json:
+        echo_json(records)
+        return
+    if not records:
+        click.echo("nothing has drifted")
+        return
+    echo_table(
+        "drift",
+        ("table", "column", "change", "detail", "first in", "received"),
+        [
+            (
+                f"{r.source}/{r.entity}",
+                r.column_name,
+                r.change,
+                r.detail,
+                r.delivery_id,
+                r.received_at,
+            )
+            for r in records
+        ],
+    )
+
+
+@command.command("scaffold")
+@click.argument("what", metavar="FILE_OR_TABLE")
+@click.option("--as", "table", metavar="SOURCE/ENTITY", help="The table it is to become.")
+@click.option("--output", type=click.Path(path_type=Path),
+              help="Where to write it; `-` shows it.")  # fmt: skip
+@click.pass_context
+def scaffold(context: click.Context, what: str, table: str | None, output: Path | None) -> None:
+    """Write a first contract guessed from a sample of FILE_OR_TABLE; each guess is marked.
+
+    FILE_OR_TABLE is a file, SOURCE/ENTITY of something that has landed, or URL#TABLE of a database
+    (sqlite:///shop.db#orders).
+    """
+    from orchestration.ingest.sampling import take_sample
+    from orchestration.ingest.scaffold import scaffold_contract
+
+    settings = settings_of(context)
+    label = table or ("" if Path(what).exists() or "://" in what else what)
+    source, _, entity = label.partition("/")
+    if not all(re.fullmatch(r"[a-z][a-z0-9_]*", part) for part in (source, entity)):
+        raise JourneylineError(
+            "The contract needs a name.",
+            where=label or what,
+            next_step="Add `--as SOURCE/ENTITY`, in lower case, such as `--as shop/clicks`.",
+            exit_code=EXIT_USAGE,
+        )
+    text = scaffold_contract(source, entity, take_sample(settings, what))
+    if output == Path("-"):
+        click.echo(text, nl=False)
+        return
+    path = output or settings.contracts / "sources" / f"{source}.{entity}.odcs.yaml"
+    if path.exists():
+        raise JourneylineError(
+            "There is a contract already.",
+            where=str(path),
+            next_step="Compare with `--output FILE` and `journeyline contracts diff`.",
+            exit_code=EXIT_USAGE,
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    click.echo(f"written: {path}")
+    click.echo("next: check what says GUESS; docs/add-a-source.md goes on from here")
 
 
 @command.command("land")

@@ -1,8 +1,8 @@
 """Appending: the SQL that takes a typed batch to raw rows and quarantine.
 
-Reads the temporary tables `batch` (see `reading`) and its own `batch_files`, `batch_acts`,
-`batch_duplicates`. A file of the batch is new, or was loaded before and is read again because some
-of its rows are replayed: of such a file only those rows count.
+Reads the temporary tables `batch` (see `reading`), `batch_drifted` (see `drift`) and its own
+`batch_files`, `batch_acts`, `batch_duplicates`. A file of the batch is new, or was loaded before
+and is read again because some of its rows are replayed: of such a file only those rows count.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ _PLACED = """
     batch
     inner join batch_files on batch.file_path = batch_files.file_path
     left join batch_acts on batch.rowid = batch_acts.row_id
+    left join batch_drifted on batch.rowid = batch_drifted.row_id
 """
 _IS_TAKEN = """
     failure is null and (case act when 'replay' then true when 'discard' then false
-        else not is_held and not is_again end)
+        else not is_held and not is_again and drift_rule is null end)
 """
 
 
@@ -200,7 +201,7 @@ def append_quarantine(connection: duckdb.DuckDBPyConnection, contract: Contract)
     )
     kept = connection.execute(
         f"select distinct batch.file_path from {_PLACED}"
-        " where not is_again and (is_held or act = 'discard')"
+        " where not is_again and (is_held or act = 'discard' or drift_rule is not null)"
     ).fetchall()
     connection.execute(f"create or replace temp table held_rows as {_held_sql(contract, kept)}")
     connection.execute(
@@ -212,13 +213,15 @@ def append_quarantine(connection: duckdb.DuckDBPyConnection, contract: Contract)
             from {_PLACED} inner join rules on batch.failure = rules.number
             where not is_again or act = '{REPLAY}'
             union all
-            select batch.rowid, if(act is null, held_rule, '{DISCARDED}'), null, null,
-                held_rows.payload
+            select batch.rowid, case when act is not null then '{DISCARDED}'
+                when is_held then held_rule else drift_rule end,
+                if(act is null and not is_held, drift_column, null), null, held_rows.payload
             from {_PLACED}
             inner join held_rows on batch.file_path = held_rows.file_path
                 and batch.rowid - batch_files.first_row + 1 = held_rows.row_number
             where batch.failure is null and not is_again
-                and (act = 'discard' or (is_held and act is null))
+                and (act = 'discard'
+                    or (act is null and (is_held or drift_rule is not null)))
         ),
         placed as (
             select broken.*, delivery_id, received_at, act, acted_at,

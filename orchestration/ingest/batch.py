@@ -29,10 +29,10 @@ from orchestration.ingest.appending import (
 )
 from orchestration.ingest.columnar import parquet_header
 from orchestration.ingest.contracts import Contract
-from orchestration.ingest.drift import drifted_deliveries, record_drift
+from orchestration.ingest.drift import SeenFile, judge_drift
 from orchestration.ingest.guards import guard_delivery
 from orchestration.ingest.landing import Delivery
-from orchestration.ingest.records import rewrite
+from orchestration.ingest.records import plain_header, rewrite
 from orchestration.ingest.unpacking import Refused
 
 
@@ -132,6 +132,9 @@ def _prepare(delivery: Delivery, contract: Contract, work: Path, number: int) ->
             file = ReadyFile(delivery, delivery.file, guarded.line_count, header)
         elif contract.format == "ndjson" and guarded.is_plain and contract.trailer is None:
             file = ReadyFile(delivery, delivery.file, guarded.line_count, ())
+        elif contract.format == "csv" and guarded.is_simple_csv and contract.trailer is None:
+            header = plain_header(delivery, contract)
+            file = ReadyFile(delivery, delivery.file, guarded.line_count - 1, header)
         else:
             written = rewrite(delivery, contract, target)
             file = ReadyFile(delivery, target, written.record_count, written.header)
@@ -157,17 +160,15 @@ def _load_ready(
     described = [(f.path, f.delivery, f.delivery.delivery_id in todo.again) for f in ready]
     describe_files(connection, contract, described)
     describe_acts(connection, todo.acts)
-    files = [(f.delivery, f.header) for f in ready if f.delivery.delivery_id not in todo.again]
-    drifted: dict[str, str] = {}
-    if contract.drift_policy == "stop":
-        drifted = drifted_deliveries(connection, contract, files)
-        hold_deliveries(connection, drifted, "drift")
+    new = [file for file in ready if file.delivery.delivery_id not in todo.again]
+    seen = [SeenFile(file.delivery, file.path, file.header) for file in new]
+    drifted = judge_drift(connection, contract, seen)
+    hold_deliveries(connection, drifted, "drift")
     find_duplicates(connection, contract)
     append_rows(connection, contract, load_number)
     append_quarantine(connection, contract)
-    record_drift(connection, contract, files)
     counts = count_rows(connection, contract, load_number)
-    for table in ("batch", "batch_files", "batch_acts", "batch_duplicates"):
+    for table in ("batch", "batch_files", "batch_acts", "batch_drifted", "batch_duplicates"):
         connection.execute(f"drop table temp.{table}")
     before = _forget(connection, contract, todo.again)
     rows = []
@@ -251,7 +252,8 @@ def _read_batch(
             for (line,) in suspects
             if reading.json_depth(line) > reading.MAX_JSON_DEPTH
         ]
-    query = reading.batch_sql(contract, paths or [Path(os.devnull)], too_deep)
+    headers = {file.path: file.header for file in files} or {Path(os.devnull): ()}
+    query = reading.batch_sql(contract, headers, too_deep)
     connection.execute(f"create or replace temp table batch as {query}")
 
 

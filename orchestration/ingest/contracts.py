@@ -24,7 +24,7 @@ FORMATS = ("ndjson", "csv", "json", "parquet", "xlsx")
 # Encodings of text files; a byte order mark of UTF-8 or UTF-16 is taken off.
 ENCODINGS = ("utf-8", "utf-16", "utf-16-le", "utf-16-be", "iso-8859-1", "windows-1252")
 DELIMITERS = (",", ";", "\t", "|")
-DRIFT_POLICIES = ("evolve", "stop")
+DRIFT_POLICIES = ("evolve", "quarantine", "stop")
 # What a table can be fed into without a model that names it (dbt_project/macros/feeds.sql).
 FEEDS = ("app_events",)
 CLASSIFICATIONS = ("public", "internal", "confidential", "direct_identifier")
@@ -47,6 +47,7 @@ class Column:
         key_position: Place in the key, from 1; None outside the key.
         allowed_values: The closed set of values; empty when any value is right.
         default_zone: Zone of timestamps that carry none; without it they are refused.
+        aliases: Other paths that the value may be found under, such as a name of former times.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Column:
     key_position: int | None = None
     allowed_values: tuple[str, ...] = ()
     default_zone: str | None = None
+    aliases: tuple[str, ...] = ()
 
     @property
     def is_identifier(self) -> bool:
@@ -85,7 +87,7 @@ class Contract:
         rate_bound: Share of quarantined rows above which a delivery is held.
         expects_final_newline: Whether a file without one is taken for cut off.
         drift_policy: What happens when the delivered columns change: `evolve` records it and goes
-            on, `stop` holds the delivery.
+            on, `quarantine` keeps out the rows that show it, `stop` holds the delivery.
         freshness_days: Age the newest delivery may reach, in days.
         granularity: What one row is, in a sentence.
         feeds: Vocabularies that the table's staging model speaks, such as app_events.
@@ -229,7 +231,17 @@ def _column(path: Path, item: SchemaProperty) -> Column:
         key_position=item.primaryKeyPosition if item.primaryKey else None,
         allowed_values=tuple(str(choice.value) for choice in item.enum or []),
         default_zone=(item.logicalTypeOptions or {}).get("defaultTimezone"),
+        aliases=_aliases(path, item),
     )
+
+
+def _aliases(path: Path, item: SchemaProperty) -> tuple[str, ...]:
+    for custom in item.customProperties or []:
+        if custom.property == "aliases":
+            if not isinstance(custom.value, list):
+                raise _broken(path, f"{item.name}: aliases must be a list of names")
+            return tuple(str(alias) for alias in custom.value)
+    return ()
 
 
 def _rate(path: Path, value: Any) -> float:

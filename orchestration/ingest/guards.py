@@ -36,6 +36,11 @@ class Guarded:
     has_quotes: bool = False
     has_controls: bool = False
 
+    @property
+    def is_simple_csv(self) -> bool:
+        """Whether every line of a CSV file is a record whose fields stand between delimiters."""
+        return self.is_plain and not self.has_quotes and not self.has_controls
+
 
 def guard_delivery(delivery: Delivery, contract: Contract) -> Guarded:
     """Prove a delivered file's bytes.

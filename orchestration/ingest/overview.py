@@ -96,6 +96,36 @@ def list_sources(settings: Settings) -> list[SourceTable]:
     return found
 
 
+@dataclass(frozen=True)
+class DriftRecord:
+    """One change of what is delivered; see `orchestration.ingest.drift` for the kinds."""
+
+    source: str
+    entity: str
+    column_name: str
+    change: str
+    detail: str | None
+    delivery_id: str
+    received_at: datetime
+
+
+def list_drift(settings: Settings, source: str | None = None) -> list[DriftRecord]:
+    """Every recorded change, newest first; empty when nothing was loaded yet.
+
+    Args:
+        settings: The home folder.
+        source: Only this source.
+    """
+    rows = _rows(
+        settings,
+        """
+        select source, entity, column_name, change, detail, delivery_id, received_at
+        from ingest.drift order by received_at desc, source, entity, column_name, change
+        """,
+    )
+    return [DriftRecord(*row) for row in rows if source in (None, row[0])]
+
+
 def table_named(settings: Settings, label: str) -> Contract:
     """The contract of a `source/entity` that deliveries can be landed for.
 

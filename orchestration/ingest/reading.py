@@ -9,7 +9,7 @@ column `c1` … per contract column, typed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,27 +78,31 @@ def rules_of(contract: Contract) -> list[Rule]:
     return [Rule(number, *parts) for number, parts in enumerate(found, start=1)]
 
 
-def batch_sql(contract: Contract, files: list[Path], too_deep: list[str]) -> str:
+def batch_sql(
+    contract: Contract, files: Mapping[Path, tuple[str, ...]], too_deep: list[str]
+) -> str:
     """The query whose rows are the batch.
 
     Args:
         contract: The table's contract.
-        files: The files in the order of their deliveries; a record on each line.
+        files: The files in the order of their deliveries, each with its header; a record a line.
         too_deep: md5 of the lines that nest deeper than `MAX_JSON_DEPTH`.
     """
     rules = rules_of(contract)
     columns = list(enumerate(contract.columns, start=1))
-    texts = ", ".join(f"nullif({_text(contract, i)}, '') as t{i}" for i, _ in columns)
-    casts = ", ".join(f"{_cast(column, f't{i}')} as c{i}" for i, column in columns)
+    has_newlines = not contract.is_json and not all(is_plain_csv(path) for path in files)
+    texts = ", ".join(f"nullif({_text(contract, i, has_newlines)}, '') as t{i}" for i, _ in columns)
+    casts = ", ".join(f"{cast_sql(column, f't{i}')} as c{i}" for i, column in columns)
     names = ", ".join(f"c{i}" for i, _ in columns)
     failure = " ".join(f"when {rule.condition} then {rule.number}" for rule in rules)
     values = " ".join(f"when {rule.number} then {rule.value}" for rule in rules)
     keys = [i for i, column in columns if column.key_position is not None]
     key_hash = _hash(keys) if keys and contract.version_column is None else "row_hash"
-    read = _texts_of_json if contract.is_json else _texts_of_csv
+    read = _texts_of_json(contract, list(files), too_deep)
+    if not contract.is_json:
+        read = _texts_of_csv(contract, files)
     return f"""
-with lines as ({lines_sql(files)}),
-read as ({read(contract, too_deep)}),
+with read as ({read}),
 named as (select file_path, line, shape, texts is not null as ok, texts, {texts} from read),
 typed as (select *, {_hash([i for i, _ in columns])} as row_hash, {casts} from named),
 judged as (select *, {key_hash} as key_hash,
@@ -115,12 +119,18 @@ def lines_sql(files: list[Path]) -> str:
     if files[0].suffix == ".parquet":
         return " union all ".join(parquet_lines_sql(path) for path in files)
     listed = ", ".join(literal(str(path)) for path in files)
+    skip = 1 if is_plain_csv(files[0]) else 0
     return f"""
 select filename as file_path, coalesce(line, '') as line
 from read_csv([{listed}], auto_detect = false, header = false, columns = {{'line': 'varchar'}},
     delim = '\x01', quote = '', escape = '', comment = '', new_line = '\\n', strict_mode = false,
-    filename = true, max_line_size = {MAX_LINE_BYTES + 1024})
+    filename = true, skip = {skip}, max_line_size = {MAX_LINE_BYTES + 1024})
 """
+
+
+def is_plain_csv(path: Path) -> bool:
+    """Whether a file is a CSV as delivered, with its header; a rewritten one has no suffix."""
+    return ".csv" in path.suffixes
 
 
 def payload_sql(contract: Contract) -> str:
@@ -168,7 +178,8 @@ def json_parents(contract: Contract) -> list[str]:
     found = {""}
     if not contract.is_flat:
         for column in contract.columns:
-            found.update(_prefixes(column.path)[:-1])
+            for path in (column.path, *column.aliases):
+                found.update(_prefixes(path)[:-1])
     return sorted(found)
 
 
@@ -176,15 +187,24 @@ def known_keys(contract: Contract) -> dict[str, list[Column]]:
     """Every key the contract reads or passes, with the columns that stand on it."""
     found: dict[str, list[Column]] = {}
     for column in contract.columns:
-        prefixes = [column.path] if contract.is_flat else _prefixes(column.path)
-        for prefix in prefixes:
-            found.setdefault(prefix, []).append(column)
+        for path in (column.path, *column.aliases):
+            for prefix in [path] if contract.is_flat else _prefixes(path):
+                found.setdefault(prefix, []).append(column)
     return found
 
 
 def json_path(contract: Contract, column: Column) -> str:
     """Where in a JSON record the column is, as DuckDB reads a path."""
-    return f'$."{column.path}"' if contract.is_flat else _json_path(column.path)
+    return _path_of(contract, column.path)
+
+
+def _path_of(contract: Contract, path: str) -> str:
+    return f'$."{path}"' if contract.is_flat else _json_path(path)
+
+
+def _aliases(contract: Contract) -> list[str]:
+    """All aliases, in the order in which the reader has their texts after the columns' own."""
+    return [alias for column in contract.columns for alias in column.aliases]
 
 
 def _prefixes(path: str) -> list[str]:
@@ -199,11 +219,14 @@ def _json_path(path: str) -> str:
     return "$" + "".join(f'."{name}"{index}' for name, index in steps)
 
 
-def _texts_of_json(contract: Contract, too_deep: list[str]) -> str:
-    paths = ", ".join(literal(json_path(contract, column)) for column in contract.columns)
-    parents = ", ".join(
-        literal(_json_path(parent) if parent else "$") for parent in json_parents(contract)
+def _texts_of_json(contract: Contract, files: list[Path], too_deep: list[str]) -> str:
+    paths = ", ".join(
+        [literal(json_path(contract, column)) for column in contract.columns]
+        + [literal(_path_of(contract, alias)) for alias in _aliases(contract)]
     )
+    inner = [literal(_json_path(parent)) for parent in json_parents(contract) if parent]
+    parents = ", ".join(["'$'", *inner])
+    kinds = f" || '|' || to_json(json_type(line, [{', '.join(inner)}]))::varchar" if inner else ""
     deep = ""
     if too_deep:
         listed = ", ".join(literal(digest) for digest in too_deep)
@@ -212,27 +235,66 @@ def _texts_of_json(contract: Contract, too_deep: list[str]) -> str:
     return f"""
 select file_path, line,
     case when is_object then json_extract_string(line, [{paths}]) end as texts,
-    case when is_object then json_keys(line, [{parents}])::json::varchar end as shape
+    case when is_object then json_keys(line, [{parents}])::json::varchar{kinds} end as shape
 from (
     select *, case {deep} when ltrim(line)[1] <> '{{' then false else json_valid(line) end
         as is_object
-    from lines
+    from ({lines_sql(files)})
 )
 """
 
 
-def _texts_of_csv(contract: Contract, too_deep: list[str]) -> str:
-    del too_deep
+def _texts_of_csv(contract: Contract, files: Mapping[Path, tuple[str, ...]]) -> str:
+    """Files of one header are read together; only the order within a file matters later."""
+    layouts: dict[tuple[str, ...] | None, list[Path]] = {}
+    for path, header in files.items():
+        layouts.setdefault(header if is_plain_csv(path) else None, []).append(path)
+    return " union all ".join(
+        _rewritten_csv(paths) if header is None else _plain_csv(contract, header, paths)
+        for header, paths in layouts.items()
+    )
+
+
+def _rewritten_csv(paths: list[Path]) -> str:
     return f"""
 select file_path, line, null::varchar as shape,
     case when line[1] is distinct from {_BROKEN} then string_split(line, {_FIELD}) end as texts
-from lines
+from ({lines_sql(paths)})
 """
 
 
-def _text(contract: Contract, number: int) -> str:
+def _plain_csv(contract: Contract, header: tuple[str, ...], paths: list[Path]) -> str:
+    places = column_places(contract, header)
+    ordered = "fields"
+    if places != list(range(len(header))):
+        picked = ", ".join("null" if p is None else f"fields[{p + 1}]" for p in places)
+        ordered = f"[{picked}]"
+    return f"""
+select file_path, line, null::varchar as shape,
+    case when len(fields) = {len(header)} then {ordered} end as texts
+from (
+    select *, string_split(line, {literal(contract.delimiter)}) as fields
+    from ({lines_sql(paths)})
+)
+"""
+
+
+def column_places(contract: Contract, header: Sequence[str]) -> list[int | None]:
+    """Where a header has each column of the contract, by its path or one of its aliases."""
+    return [
+        next((header.index(name) for name in (c.path, *c.aliases) if name in header), None)
+        for c in contract.columns
+    ]
+
+
+def _text(contract: Contract, number: int, has_newlines: bool) -> str:
     text = f"texts[{number}]"
-    return text if contract.is_json else f"replace({text}, {_NEWLINE}, chr(10))"
+    if contract.is_json and (aliases := contract.columns[number - 1].aliases):
+        before = sum(len(column.aliases) for column in contract.columns[: number - 1])
+        first = len(contract.columns) + before + 1
+        others = [f"texts[{first + place}]" for place in range(len(aliases))]
+        text = f"coalesce({', '.join([text, *others])})"
+    return f"replace({text}, {_NEWLINE}, chr(10))" if has_newlines else text
 
 
 def _hash(numbers: list[int]) -> str:
@@ -240,7 +302,8 @@ def _hash(numbers: list[int]) -> str:
     return f"md5_number_lower(concat_ws({_FIELD}, {parts}))"
 
 
-def _cast(column: Column, text: str) -> str:
+def cast_sql(column: Column, text: str) -> str:
+    """The value of a text as the column's type; null where it is none."""
     kind = column.physical_type
     if kind == "text":
         return text

@@ -19,6 +19,7 @@ from orchestration.ingest.contracts import DELIMITERS, Contract
 from orchestration.ingest.guards import MAX_LINE_BYTES
 from orchestration.ingest.json_records import split_documents
 from orchestration.ingest.landing import Delivery
+from orchestration.ingest.reading import column_places
 from orchestration.ingest.unpacking import Refused, open_text
 from orchestration.ingest.workbooks import workbook_records
 
@@ -77,7 +78,7 @@ def _rewrite_csv(delivery: Delivery, contract: Contract, target: Path) -> Rewrit
     csv.field_size_limit(MAX_LINE_BYTES)
     lines = _rows(delivery, contract)
     header = _header(lines, contract)
-    places = _places(header, contract)
+    places = column_places(contract, header)
     is_in_order = places == list(range(len(header)))
     count = 0
     with target.open("w", encoding="utf-8", newline="") as file:
@@ -193,12 +194,6 @@ def _header(lines: Iterator[str], contract: Contract) -> list[str]:
     if doubled:
         raise Refused(f"the header names the column {doubled[0]!r} twice")
     return header
-
-
-def _places(header: list[str], contract: Contract) -> list[int | None]:
-    return [
-        header.index(column.path) if column.path in header else None for column in contract.columns
-    ]
 
 
 def _one_line(text: str) -> str:

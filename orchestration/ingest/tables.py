@@ -37,8 +37,10 @@ create table if not exists ingest.acts (
 );
 create table if not exists ingest.drift (
     source text, entity text, delivery_id text, column_name text, change text,
-    received_at timestamp
+    received_at timestamp, detail text
 );
+alter table ingest.drift add column if not exists detail text;
+create table if not exists ingest.headers (source text, entity text, header text);
 create table if not exists ingest.loads (
     load_number integer, as_of timestamp, deliveries_count integer
 );
@@ -91,7 +93,7 @@ def _create(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
     columns += [f"{name} {kind}" for name, kind in LINEAGE]
     connection.execute(f"drop table if exists {contract.table}")
     connection.execute(f"create table {contract.table} ({', '.join(columns)})")
-    for table in ("deliveries", "quarantine_rows", "drift", "acts", "contracts"):
+    for table in ("deliveries", "quarantine_rows", "drift", "headers", "acts", "contracts"):
         connection.execute(f"delete from ingest.{table} where source = ? and entity = ?", place)
     connection.execute(
         "insert into ingest.contracts values (?, ?, ?)", [*place, contract.fingerprint]

@@ -44,7 +44,7 @@ class RunReport:
 
 
 def nothing_waits(settings: Settings, until: date | None = None) -> bool:
-    """Whether a run would find nothing to do: no delivery, no change of configuration."""
+    """Whether a run would find nothing to do: no delivery, decision or change of configuration."""
     build = state.last_build(settings)
     return (
         build is not None
@@ -52,6 +52,7 @@ def nothing_waits(settings: Settings, until: date | None = None) -> bool:
         and build.load_number == state.newest_load(settings)
         and settings.current.exists()
         and build.configuration == state.configuration_hash(settings)
+        and state.decisions_are_built(settings)
         and not state.waiting_nights(settings, until)
     )
 

@@ -22,6 +22,8 @@ from orchestration.settings import Settings
 # Phases before the marts, of which the load that they have seen is kept.
 MATCHED = "matched"
 RESOLVED = "resolved"
+# People's decisions on identity; `unify.decisions` says what stands in it.
+DECISIONS = "identity_decisions.yml"
 
 _PHASE_MARKS = (
     "create table if not exists pipeline.phase_marks (phase varchar, load_number integer)"
@@ -46,10 +48,26 @@ class LastBuild:
 
 
 def configuration_hash(settings: Settings) -> str:
-    """A hash of the configuration, the contracts and the dbt project."""
-    digest = hashlib.sha256(_hash_files([settings.config, settings.contracts]).encode())
+    """A hash of the configuration, the contracts and the dbt project.
+
+    People's decisions on identity are not in it: they touch the customers they name, and nobody
+    else is built again for them.
+    """
+    files = sorted(path for path in settings.config.rglob("*") if path.name != DECISIONS)
+    digest = hashlib.sha256(_hash_files([*files, settings.contracts]).encode())
     digest.update(project_state(settings).encode())
     return digest.hexdigest()
+
+
+def decisions_hash(settings: Settings) -> str:
+    """A hash of people's decisions on identity."""
+    return _hash_files([settings.config / DECISIONS])
+
+
+def decisions_are_built(settings: Settings) -> bool:
+    """Whether the last build saw today's decisions."""
+    row = _read_one(settings, "select decisions from pipeline.decisions_built")
+    return row is not None and row[0] == decisions_hash(settings)
 
 
 def sources_hash(settings: Settings) -> str:
@@ -122,6 +140,11 @@ def record_build(settings: Settings) -> None:
             min(newest_load(settings), phase_load(settings, RESOLVED)),
         ],
     )
+    _write(
+        settings,
+        "create or replace table pipeline.decisions_built as select ?::text as decisions",
+        [decisions_hash(settings)],
+    )
 
 
 def record_phase(settings: Settings, phase: str, load_number: int) -> None:
@@ -155,6 +178,8 @@ def require_built(settings: Settings) -> None:
         behind = "They do not hold everything that was loaded."
     elif build.configuration != configuration_hash(settings):
         behind = "The configuration, a contract or a model changed since they were built."
+    elif not decisions_are_built(settings):
+        behind = "Somebody decided on identity since they were built."
     else:
         return
     raise JourneylineError(

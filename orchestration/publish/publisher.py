@@ -1,6 +1,6 @@
 """Publishes one release: all tables or none, audited, immutable, by one flip of a symlink.
 
-Belongs here: the order of the steps. The caller holds the writer lock. Before the flip nothing
+Belongs here: the order of the steps. They run under the writer lock. Before the flip nothing
 that a reader sees has changed; a run that dies at any step leaves nothing to clean up by hand,
 because the next one begins by clearing what is left.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,13 +25,14 @@ from orchestration.gate.contracts import load_product_contracts
 from orchestration.gate.kpi_bounds import load_kpi_bounds
 from orchestration.gate.operator import Operator
 from orchestration.gate.refusal import override_failed, refuse_failed
+from orchestration.pipeline.locking import writing
 from orchestration.publish import database, files, journal, manifest
 from orchestration.publish.describing import Release
 from orchestration.publish.flipping import STAGING, flip, free_id, recover, used_ids
 from orchestration.publish.freshness import describe_sources, load_freshness
 from orchestration.publish.parquet import Served
 from orchestration.publish.policy import load_policy
-from orchestration.publish.staging import Staged, prove_unchanged, stage
+from orchestration.publish.staging import Staged, prove_unchanged, require_sealed, stage
 from orchestration.settings import Settings
 
 STEPS = (
@@ -97,7 +99,7 @@ def publish(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     on_step: Callable[[str], None] = lambda step: None,
 ) -> PublishReport:
-    """Build, audit and publish a release of what the warehouse holds. Needs the writer lock.
+    """Build, audit and publish a release of what the warehouse holds, under the writer lock.
 
     Args:
         settings: The home folder.
@@ -110,45 +112,60 @@ def publish(
     Raises:
         JourneylineError: The gate refused the candidate (exit 3), or it could not be built.
     """
-    recover(settings, now)
-    on_step("cleared")
-    state = journal.standing(settings)
-    if state.is_held and operator is None:
-        return _report(settings, None, HELD)
     try:
-        candidate = _stage(settings, operator, on_step)
-        reason = _reason_not_to_publish(settings, state, candidate)
-        if reason:
-            return _report(settings, candidate, reason)
-        release = _describe(settings, candidate, run_id, operator, now())
-        on_step("described")
-        prove_unchanged(candidate.staged)
-        on_step("proved")
-        _write_manifest(settings, candidate, release)
-        on_step("manifest_written")
-        files.make_immutable(candidate.folder)
-        on_step("made_immutable")
-        _move(settings, candidate, release)
-        on_step("moved")
-        act: dict[str, Any] = {"act": journal.PUBLISH, "run_id": run_id}
-        act["at"] = manifest.instant(now())
-        act |= {"release_id": release.release_id, "content_hash": release.content_hash}
-        if operator is not None:
-            act |= {"by": operator.by, "reason": operator.reason}
-            act |= {"despite": list(operator.despite)}
-        journal.append_act(settings, act)
-        on_step("journalled")
-        flip(settings, release.release_id)
-        on_step("flipped")
-        return _report(settings, candidate, "")
-    except (OSError, duckdb.IOException) as error:
+        with writing(settings):
+            try:
+                recover(settings, now)
+                on_step("cleared")
+                return _publish(settings, run_id, operator, now, on_step)
+            finally:
+                with suppress(OSError):
+                    files.remove_tree(settings.releases / STAGING)
+    except (OSError, duckdb.IOException, duckdb.FatalException) as error:
         raise JourneylineError(
             f"The release could not be written: {error}",
             str(settings.releases),
             "Make room or repair the folder, then run again; the last release is still served.",
         ) from error
-    finally:
-        files.remove_tree(settings.releases / STAGING)
+
+
+def _publish(
+    settings: Settings,
+    run_id: str,
+    operator: Operator | None,
+    now: Callable[[], datetime],
+    on_step: Callable[[str], None],
+) -> PublishReport:
+    state = journal.standing(settings)
+    if state.is_held and operator is None:
+        return _report(settings, None, HELD)
+    candidate = _stage(settings, operator, on_step)
+    reason = _reason_not_to_publish(settings, state, candidate)
+    if reason:
+        return _report(settings, candidate, reason)
+    release = _describe(settings, candidate, run_id, operator, now())
+    on_step("described")
+    database_hash = prove_unchanged(candidate.staged)
+    on_step("proved")
+    written = _write_manifest(settings, candidate, release)
+    on_step("manifest_written")
+    files.make_immutable(candidate.folder)
+    on_step("made_immutable")
+    _move(settings, candidate, release)
+    on_step("moved")
+    target = settings.releases / release.release_id
+    require_sealed(target, candidate.staged, database_hash, written)
+    act: dict[str, Any] = {"act": journal.PUBLISH, "run_id": run_id}
+    act["at"] = manifest.instant(now())
+    act |= {"release_id": release.release_id, "content_hash": release.content_hash}
+    if operator is not None:
+        act |= {"by": operator.by, "reason": operator.reason}
+        act |= {"despite": list(operator.despite)}
+    journal.append_act(settings, act)
+    on_step("journalled")
+    flip(settings, release.release_id)
+    on_step("flipped")
+    return _report(settings, candidate, "")
 
 
 def _stage(
@@ -205,7 +222,9 @@ def _describe(
         run_id=run_id,
         code_version=version,
         is_code_dirty=is_dirty,
-        configuration_hash=manifest.hash_files(settings.config.rglob("*.yml"), settings.config),
+        configuration_hash=manifest.hash_files(
+            [*settings.config.rglob("*.yml"), *settings.config.rglob("*.json")], settings.config
+        ),
         contracts_hash=manifest.hash_files(
             settings.contracts.rglob("*.odcs.yaml"), settings.contracts
         ),
@@ -227,7 +246,8 @@ def _free_release_id(settings: Settings, candidate: _Candidate) -> str:
     return free_id(name, used_ids(settings))
 
 
-def _write_manifest(settings: Settings, candidate: _Candidate, release: Release) -> None:
+def _write_manifest(settings: Settings, candidate: _Candidate, release: Release) -> str:
+    """Write the manifest; gives its text."""
     staged = candidate.staged
     with database.reading(staged.path) as connection:
         inputs = manifest.describe_inputs(connection)
@@ -235,7 +255,9 @@ def _write_manifest(settings: Settings, candidate: _Candidate, release: Release)
     tables = manifest.describe_tables(staged, current_rows)
     sources = describe_sources(inputs, load_freshness(settings), release.as_of)
     content = manifest.render(release, inputs, sources, tables, manifest.describe_files(staged))
-    files.write_durably(candidate.folder / manifest.FILE_NAME, json.dumps(content, indent=2) + "\n")
+    text = json.dumps(content, indent=2) + "\n"
+    files.write_durably(candidate.folder / manifest.FILE_NAME, text)
+    return text
 
 
 def _move(settings: Settings, candidate: _Candidate, release: Release) -> None:

@@ -5,6 +5,7 @@ Belongs here: building them and proving that they are still what was audited.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from orchestration.publish import database, files, parquet
 from orchestration.settings import Settings
 
 ADDED = {"_checks", "_release"}
+MANIFEST_NAME = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -91,12 +93,13 @@ def stage(
     return Staged(folder, tuple(contracts), tuple(parts), viewed, prints)
 
 
-def prove_unchanged(staged: Staged) -> None:
-    """Only `_checks` and `_release` were added, and the Parquet is what was exported.
+def prove_unchanged(staged: Staged) -> str:
+    """Only `_checks` and `_release` were added to the DuckDB file; gives its SHA-256.
 
     Raises:
         JourneylineError: Something else changed since the audit.
     """
+    database_hash = files.sha256_of(staged.path)
     with database.reading(staged.path) as connection:
         found = database.fingerprints(connection)
         views = connection.execute(
@@ -105,15 +108,33 @@ def prove_unchanged(staged: Staged) -> None:
         ).fetchall()
     added = set(found) - set(staged.fingerprints)
     changed = [name for name, value in staged.fingerprints.items() if found.get(name) != value]
-    hashes = {
-        name: files.sha256_of(staged.folder / name)
-        for name in files.files_under(staged.folder)
-        if name.startswith(f"{parquet.FOLDER}/")
-    }
-    is_same = hashes == staged.hashes and {name for (name,) in views} == staged.viewed
-    if changed or added != ADDED or not is_same:
-        raise JourneylineError(
-            "The candidate is not what was audited, so it is not published.",
-            str(staged.folder),
-            "Nothing else may write under releases/; run again.",
-        )
+    if changed or added != ADDED or {name for (name,) in views} != staged.viewed:
+        raise _tampered(staged.folder)
+    return database_hash
+
+
+def require_sealed(folder: Path, staged: Staged, database_hash: str, manifest_text: str) -> None:
+    """Prove, as the last thing before the flip, that a release holds what was audited.
+
+    Args:
+        folder: The release, where it will be served.
+        staged: The candidate that it was.
+        database_hash: SHA-256 of the DuckDB file that was proved.
+        manifest_text: The manifest as it was written.
+
+    Raises:
+        JourneylineError: A file has other bytes, is missing, or was added.
+    """
+    expected = {**staged.hashes, database.FILE_NAME: database_hash}
+    expected[MANIFEST_NAME] = hashlib.sha256(manifest_text.encode()).hexdigest()
+    found = {name: files.sha256_of(folder / name) for name in files.files_under(folder)}
+    if found != expected:
+        raise _tampered(folder)
+
+
+def _tampered(folder: Path) -> JourneylineError:
+    return JourneylineError(
+        "The candidate is not what was audited, so it is not published.",
+        str(folder),
+        "Nothing else may write under releases/; run again.",
+    )

@@ -1,9 +1,22 @@
-"""Writes `identity.yml` as tables of the schema `config`, which dbt reads as sources."""
+"""Writes `identity.yml`, the decisions and the trained matcher as tables of the schema `config`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+
+import duckdb
+
 from orchestration import warehouse
 from orchestration.settings import Settings
+from orchestration.unify.decisions import Decision, load_decisions
+from orchestration.unify.model import (
+    TrainedModel,
+    level_weights,
+    load_model,
+    term_weights,
+    threshold_of,
+)
 from orchestration.unify.rules import IdentityRules, load_identity_rules
 
 _TABLES = {
@@ -11,37 +24,78 @@ _TABLES = {
     "trust integer, is_enabled boolean",
     "identity_blocked_values": "identifier_type text, pattern text, reason text",
     "identity_first_names": "first_name text, name_group integer",
-    "identity_settings": "default_phone_prefix text",
+    "identity_settings": "default_phone_prefix text, block_cap integer, prior_weight integer, "
+    "merge_weight integer, review_weight integer",
+    "identity_decisions": "decision_id text, decision text, left_record_key text, "
+    "right_record_key text, author text, reason text, decided_at timestamp",
+    "identity_cluster_limits": "cluster_limit text, attribute text, at_most integer, refuses text",
+    "identity_survivorship": "attribute text, survivorship_rule text",
+    "identity_source_priorities": "attribute text, source text, priority integer",
+    "identity_level_weights": "comparison text, level integer, label text, weight integer",
+    "identity_term_weights": "comparison text, term text, weight integer",
 }
 
 
 def write_identity_tables(settings: Settings) -> None:
-    """Replace the `config.identity_*` tables by what `identity.yml` says now.
+    """Replace the `config.identity_*` tables by what the files say now.
 
     Raises:
-        JourneylineError: `identity.yml` is missing or not valid.
+        JourneylineError: A file is missing or not valid.
     """
-    rows = identity_rows(load_identity_rules(settings))
+    rules = load_identity_rules(settings)
+    model = load_model(settings.config / rules.probabilistic.model) if rules.probabilistic else None
+    decisions = load_decisions(settings)
     connection = warehouse.connect(settings.warehouse)
     try:
+        as_of = _as_of(connection)
+        in_force = [each for each in decisions if as_of is None or each.decided_at <= as_of]
+        rows = identity_rows(rules, in_force, model)
         connection.execute("create schema if not exists config")
         connection.execute("begin")
         for name, columns in _TABLES.items():
             connection.execute(f"create or replace table config.{name} ({columns})")
-            marks = ", ".join("?" for _ in columns.split(","))
             if rows[name]:
+                marks = ", ".join("?" for _ in rows[name][0])
                 connection.executemany(f"insert into config.{name} values ({marks})", rows[name])
         connection.execute("commit")
     finally:
         connection.close()
 
 
-def identity_rows(rules: IdentityRules) -> dict[str, list[tuple[object, ...]]]:
+def _as_of(connection: duckdb.DuckDBPyConnection) -> datetime | None:
+    """The run's as-of; a decision that lies after it is not in force yet."""
+    try:
+        row = connection.execute("select max(as_of) from pipeline.clock").fetchone()
+    except duckdb.CatalogException:
+        return None
+    return row[0] if row else None
+
+
+def identity_rows(
+    rules: IdentityRules,
+    decisions: Sequence[Decision] = (),
+    model: TrainedModel | None = None,
+) -> dict[str, list[tuple[object, ...]]]:
     """The rows of each `config.identity_*` table.
 
+    Args:
+        rules: `identity.yml`.
+        decisions: `identity_decisions.yml`, as far as it is in force.
+        model: The trained matcher that the rules name, if any.
+
     Returns:
-        Table name to rows; `name_group` numbers the lists of `same_first_names` from 1.
+        Table name to rows; `name_group` numbers the lists of `same_first_names` from 1. Without a
+        trained matcher the settings' weights are null.
     """
+    fuzzy = rules.probabilistic
+    weights: tuple[object, ...] = (None, None, None, None)
+    if fuzzy is not None and model is not None:
+        weights = (
+            fuzzy.block_cap,
+            threshold_of(model.prior_probability),
+            threshold_of(fuzzy.merge_probability),
+            threshold_of(fuzzy.review_probability),
+        )
     return {
         "identity_rules": [
             (rule.rule, rule.identifier_type, rule.guard, rule.fan_out_cap, trust, rule.enabled)
@@ -55,5 +109,30 @@ def identity_rows(rules: IdentityRules) -> dict[str, list[tuple[object, ...]]]:
             for group, names in enumerate(rules.same_first_names, start=1)
             for name in dict.fromkeys(names)
         ],
-        "identity_settings": [(rules.default_phone_prefix,)],
+        "identity_settings": [(rules.default_phone_prefix, *weights)],
+        "identity_decisions": [
+            (
+                decision.decision_id,
+                decision.decision,
+                *decision.records,
+                decision.author,
+                decision.reason,
+                decision.decided_at,
+            )
+            for decision in decisions
+        ],
+        "identity_cluster_limits": [
+            (limit.limit, limit.attribute, limit.at_most, limit.refuses)
+            for limit in rules.cluster_limits
+        ],
+        "identity_survivorship": [
+            (attribute, survivorship.rule) for attribute, survivorship in rules.survivorship.items()
+        ],
+        "identity_source_priorities": [
+            (attribute, source, priority)
+            for attribute, survivorship in rules.survivorship.items()
+            for priority, source in enumerate(survivorship.sources, start=1)
+        ],
+        "identity_level_weights": [*level_weights(model)] if model is not None else [],
+        "identity_term_weights": [*term_weights(model)] if model is not None else [],
     }

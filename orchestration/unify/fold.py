@@ -242,42 +242,83 @@ gone as (
     inner join members on members.record_key = record_hashes.record_key
     where held_before.customer_id not in (select customer_id from held_now)
 ),
-new_edges as (
-    select left_record_key as record_key, right_record_key as other_record_key, rule
-    from unify.int_match_edges where known_at = getvariable('instant')
+decisions as (
+    select decision_id, decision_id || ' ' || author as said from unify.int_identity_decisions
+),
+stirred_edges as (
+    select
+        'merged' as change, edges.left_record_key, edges.right_record_key, edges.rule,
+        case when edges.rule = 'must_link' then edges.evidence end as decision_id
+    from unify.int_match_edges as edges
+    where edges.known_at = getvariable('instant')
     union all
-    select right_record_key, left_record_key, rule
-    from unify.int_match_edges where known_at = getvariable('instant')
+    select
+        'split', edges.left_record_key, edges.right_record_key,
+        split_part(coalesce(edges.ended_by, edges.rule), ' ', 1),
+        nullif(split_part(edges.ended_by, ' ', 2), '')
+    from unify.int_match_edges as edges
+    where edges.dead_at = getvariable('instant')
+),
+stirred_ends as (
+    select *, left_record_key as record_key, right_record_key as other_record_key
+    from stirred_edges
+    union all
+    select *, right_record_key, left_record_key from stirred_edges
+),
+-- the rule and the keyed hashes of two records, or the decision and who made it
+links as (
+    select
+        stirred_ends.change, stirred_ends.record_key, stirred_ends.other_record_key,
+        stirred_ends.rule || '|' || coalesce(
+            decisions.said,
+            least(near.record_hash, far.record_hash) || ' '
+            || greatest(near.record_hash, far.record_hash)
+        ) as link
+    from stirred_ends
+    inner join record_hashes as near on near.record_key = stirred_ends.record_key
+    inner join record_hashes as far on far.record_key = stirred_ends.other_record_key
+    left join decisions on decisions.decision_id = stirred_ends.decision_id
 ),
 evidence as (
-    select
-        gone.other_customer_id,
-        min(new_edges.rule || ' ' || least(near.record_hash, far.record_hash) || ' '
-            || greatest(near.record_hash, far.record_hash)) as link
+    select gone.other_customer_id, min(links.link) as link
     from gone
     inner join members on members.previous_customer_id = gone.other_customer_id
-    inner join new_edges on new_edges.record_key = members.record_key
-    inner join record_hashes as near on near.record_key = new_edges.record_key
-    inner join record_hashes as far on far.record_key = new_edges.other_record_key
+    inner join links on links.record_key = members.record_key and links.change = 'merged'
     group by gone.other_customer_id
+),
+split_evidence as (
+    select members.customer_id, min(links.link) as link
+    from members
+    inner join links on links.record_key = members.record_key and links.change = 'split'
+    inner join members as others on others.record_key = links.other_record_key
+        and others.customer_id <> members.customer_id
+    group by members.customer_id
 )
 select
     getvariable('instant') as instant,
-    case when previous_customer_id is null then 'created' else 'split' end as change,
-    customer_id,
-    nullif(previous_customer_id, customer_id) as other_customer_id,
-    record_hash,
-    null::text as rule,
-    null::text as evidence
+    case when first_records.previous_customer_id is null then 'created' else 'split' end as change,
+    first_records.customer_id,
+    nullif(first_records.previous_customer_id, first_records.customer_id) as other_customer_id,
+    first_records.record_hash,
+    case
+        when first_records.previous_customer_id is not null
+            then nullif(split_part(split_evidence.link, '|', 1), '')
+    end as rule,
+    case
+        when first_records.previous_customer_id is not null
+            then nullif(split_part(split_evidence.link, '|', 2), '')
+    end as evidence
 from first_records
-where is_new
-    or (previous_customer_id is not null and previous_customer_id <> customer_id
-        and customer_id not in (select customer_id from held_before))
+left join split_evidence on split_evidence.customer_id = first_records.customer_id
+where first_records.is_new
+    or (first_records.previous_customer_id is not null
+        and first_records.previous_customer_id <> first_records.customer_id
+        and first_records.customer_id not in (select customer_id from held_before))
 union all
 select
     getvariable('instant'), 'merged', gone.customer_id, gone.other_customer_id, null,
-    split_part(evidence.link, ' ', 1),
-    split_part(evidence.link, ' ', 2) || ' ' || split_part(evidence.link, ' ', 3)
+    split_part(evidence.link, '|', 1),
+    split_part(evidence.link, '|', 2)
 from gone
 left join evidence on evidence.other_customer_id = gone.other_customer_id
 union all

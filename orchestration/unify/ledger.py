@@ -148,6 +148,10 @@ def _as_of(connection: duckdb.DuckDBPyConnection) -> datetime:
 def _write_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Refresh `identity.*`; a mapping that did not change keeps the load at which it last did."""
     connection.execute("create schema if not exists identity")
+    connection.execute("create schema if not exists pipeline")
+    connection.execute(
+        "create table if not exists pipeline.build_marks (load_number integer, as_of timestamp)"
+    )
     for name, columns in _TABLES.items():
         connection.execute(f"create table if not exists identity.{name} ({columns})")
     connection.execute("begin")
@@ -155,12 +159,16 @@ def _write_tables(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         """
         insert into identity.customer_changes
-        select load_number, customer_id from changed_records
-        -- a record of somebody who turned out to be staff has no customer any more
-        where customer_id is not null
-        union
-        select load_number, previous_customer_id from changed_records
-        where previous_customer_id is not null
+        (
+            select load_number, customer_id from changed_records
+            -- a record of somebody who turned out to be staff has no customer any more
+            where customer_id is not null
+            union
+            select load_number, previous_customer_id from changed_records
+            where previous_customer_id is not null
+        )
+        except
+        select load_number, customer_id from identity.customer_changes
         """
     )
     connection.execute(
@@ -227,7 +235,11 @@ select
     coalesce(record_hashes.record_key, known.record_key) as record_key,
     last_assignments.customer_id,
     last_assignments.changed_at,
-    (select coalesce(max(load_number), 1) from ingest.loads) as load_number,
+    -- without a new load (a decision, a change of rules) they are newer than what was built
+    greatest(
+        (select coalesce(max(load_number), 1) from ingest.loads),
+        (select coalesce(max(load_number), 0) + 1 from pipeline.build_marks)
+    ) as load_number,
     known.customer_id as previous_customer_id
 from record_hashes
 inner join last_assignments on last_assignments.record_hash = record_hashes.record_hash

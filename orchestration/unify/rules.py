@@ -76,12 +76,96 @@ class BlockedValue(BaseModel):
         return value
 
 
+class ClusterLimit(BaseModel):
+    """At most so many values of an attribute in one cluster: the weakest link gives way.
+
+    Args:
+        limit: Name of the limit; it stands on every link that it refuses.
+        attribute: `user_id`, `email`, `phone`, `birth_date`, `country`, `postal_code`, `record`
+            (the size of the cluster), or `source/entity` (its records).
+        at_most: Different values that one cluster may hold.
+        refuses: Which links give way: all of them, or those of the probabilistic matcher alone.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    limit: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    attribute: str = Field(
+        pattern=r"^(user_id|email|phone|birth_date|country|postal_code|record"
+        r"|[a-z][a-z0-9_]*/[a-z][a-z0-9_]*)$"
+    )
+    at_most: int = Field(ge=1, le=10_000)
+    refuses: Literal["all", "probabilistic"]
+
+
+class Probabilistic(BaseModel):
+    """The trained matcher and what follows from its verdict.
+
+    Args:
+        model: The trained file, beside `identity.yml`.
+        merge_probability: From which on two records are one person's.
+        review_probability: From which on a person should look; less is nothing.
+        block_cap: Records that one block may hold; a larger block compares nobody.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    model: str = Field(pattern=r"^[a-z0-9_]+[.]json$")
+    merge_probability: float = Field(gt=0, lt=1)
+    review_probability: float = Field(gt=0, lt=1)
+    block_cap: int = Field(ge=2, le=1000)
+
+    @model_validator(mode="after")
+    def _review_comes_first(self) -> Probabilistic:
+        if self.review_probability > self.merge_probability:
+            raise ValueError("review_probability is above merge_probability")
+        return self
+
+
+Attribute = Literal[
+    "first_name",
+    "last_name",
+    "email",
+    "phone",
+    "country",
+    "language",
+    "plan",
+    "job_title",
+    "job_role",
+    "industry",
+    "lifecycle_stage",
+]
+
+
+class Survivorship(BaseModel):
+    """Which value of an attribute stands in the golden record; among equals the newest does.
+
+    Args:
+        rule: `source_priority`, `most_recent`, `most_frequent`, `verified_first` (a record that
+            carries the app's user id) or `longest`.
+        sources: For `source_priority`: the sources, believed in this order.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    rule: Literal["source_priority", "most_recent", "most_frequent", "verified_first", "longest"]
+    sources: list[str] = []
+
+    @model_validator(mode="after")
+    def _sources_where_they_count(self) -> Survivorship:
+        if (self.rule == "source_priority") != bool(self.sources):
+            raise ValueError("sources belong to source_priority, which needs them")
+        if len(set(self.sources)) != len(self.sources):
+            raise ValueError("a source stands there twice")
+        return self
+
+
 class IdentityRules(BaseModel):
     """`identity.yml`, proved.
 
     Args:
         default_phone_prefix: Prefix of numbers that name no country.
         rules: Match rules, most trusted first.
+        probabilistic: The trained matcher; None where there is none.
+        cluster_limits: What one cluster may hold.
+        survivorship: Rules of the golden record's attributes; the newest value where none is.
         blocked_values: Values that never link records.
         same_first_names: Lists of first names that are forms of one name.
     """
@@ -89,6 +173,9 @@ class IdentityRules(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     default_phone_prefix: str = Field(pattern=r"^\+[1-9][0-9]{0,3}$")
     rules: list[MatchRule] = Field(min_length=1)
+    probabilistic: Probabilistic | None = None
+    cluster_limits: list[ClusterLimit] = []
+    survivorship: dict[Attribute, Survivorship] = {}
     blocked_values: list[BlockedValue] = []
     same_first_names: list[list[str]] = []
 
@@ -99,6 +186,14 @@ class IdentityRules(BaseModel):
         twice = sorted(name for name, count in counts.items() if count > 1)
         if twice:
             raise ValueError(f"rule {twice[0]!r} stands there twice")
+        return value
+
+    @field_validator("cluster_limits")
+    @classmethod
+    def _limited_once(cls, value: list[ClusterLimit]) -> list[ClusterLimit]:
+        twice = [n for n, count in Counter(limit.limit for limit in value).items() if count > 1]
+        if twice:
+            raise ValueError(f"limit {min(twice)!r} stands there twice")
         return value
 
     @field_validator("same_first_names")

@@ -8,10 +8,7 @@ import sqlglot
 from sqlglot import exp
 
 # Models that may go without, and why. Reviewed: an entry that is no longer needed fails below.
-EXEMPT = {
-    "int_match_candidates": "being reworked; names_decide_which_pairs_may_link sees its ranks",
-    "int_refused_edges": "being reworked",
-}
+EXEMPT: dict[str, str] = {}
 
 
 def deciding_models(sql_by_model: dict[str, str]) -> set[str]:

@@ -261,7 +261,7 @@ def test_a_file_without_a_required_column_is_held(settings: Settings) -> None:
     ]
     assert ask(settings, "select column_name, change from ingest.drift order by 1") == [
         ("changed_at", "added"),
-        ("updated_at", "removed"),
+        ("updated_at", "renamed"),
     ]
 
 

@@ -64,11 +64,18 @@ def _load(settings: Settings, records: list[Record], edges: list[Edge], until: d
     connection.executemany("insert into unify.int_records values (?, ?)", known)
     connection.execute(
         "create or replace table unify.int_match_edges (left_record_key text, "
-        "right_record_key text, rule text, known_at timestamp, dead_at timestamp)"
+        "right_record_key text, rule text, evidence text, ended_by text, known_at timestamp, "
+        "dead_at timestamp)"
     )
+    connection.execute(
+        "create or replace table unify.int_identity_decisions (decision_id text, author text)"
+    )
+    connection.execute("insert into unify.int_identity_decisions values ('d1', 'jane')")
     if seen:
         connection.executemany(
-            "insert into unify.int_match_edges values (?, ?, 'email_exact', ?, ?)", seen
+            "insert into unify.int_match_edges values "
+            "(?, ?, 'email_exact', 'e', 'cannot_link d1', ?, ?)",
+            seen,
         )
     connection.execute(
         "create or replace table unify.int_clusters (record_key text, cluster_key text)"
@@ -193,6 +200,10 @@ def test_a_split_gives_both_their_ids_back(tmp_path: Path) -> None:
     update_ledger(settings)
     assert _ids(settings) == before
     assert _rows(settings, "select count(*) from identity.aliases") == [(0,)]
+    split = "select change, rule, evidence from identity.history where known_at = ?"
+    with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
+        acts = connection.execute(split, [parted]).fetchall()
+    assert acts == [("split", "cannot_link", "d1 jane")]
 
 
 def test_a_change_of_rules_enters_the_ledger_at_an_instant_of_its_own(tmp_path: Path) -> None:

@@ -59,6 +59,32 @@ def test_an_error_names_the_line_and_what_is_wrong(
     assert abs(near - line) <= 1
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (
+            "cluster_limits:\n"
+            "  - {limit: one, attribute: user_id, at_most: 1, refuses: all}\n"
+            "  - {limit: one, attribute: phone, at_most: 1, refuses: all}\n",
+            "twice",
+        ),
+        ("cluster_limits:\n  - {limit: a, attribute: shoe, at_most: 1, refuses: all}\n", "pattern"),
+        (
+            "probabilistic: {model: a.json, merge_probability: 0.9, review_probability: 0.95, "
+            "block_cap: 9}\n",
+            "above merge_probability",
+        ),
+        ("survivorship:\n  country: {rule: source_priority}\n", "needs them"),
+        ("survivorship:\n  country: {rule: longest, sources: [crm]}\n", "needs them"),
+        ("survivorship:\n  shoe: {rule: longest}\n", "first_name"),
+    ],
+)
+def test_limits_matcher_and_survivorship_are_proved(tmp_path: Path, more: str, said: str) -> None:
+    with pytest.raises(JourneylineError, match=said) as caught:
+        load_identity_rules(project(tmp_path, MINIMAL + more))
+    assert caught.value.exit_code == 2
+
+
 def test_a_rule_named_twice_is_refused(tmp_path: Path) -> None:
     row = MINIMAL.splitlines()[2]
     with pytest.raises(JourneylineError, match="twice"):
@@ -111,4 +137,4 @@ def test_writing_the_tables_twice_replaces_them(tmp_path: Path) -> None:
         prefix = connection.execute("from config.identity_settings").fetchall()
     assert names == [("bob", 1), ("robert", 1)]
     assert blocked == [("email", "^info@", "role mailbox")]
-    assert prefix == [("+1",)]
+    assert prefix == [("+1", None, None, None, None)]

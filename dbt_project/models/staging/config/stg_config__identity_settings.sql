@@ -2,7 +2,12 @@
 with
 
 identity_settings as (
-    select default_phone_prefix,
+    select
+        default_phone_prefix,
+        block_cap,
+        prior_weight,
+        merge_weight,
+        review_weight,
     from {{ source('config', 'identity_settings') }}
 )
 

@@ -19,22 +19,30 @@ customer_accounts as (
     where valid_to is null
 ),
 
+customer_attributes as (
+    select customer_id, attribute, attribute_value from {{ ref('int_customer_attributes') }}
+    where
+        is_survivor
+        and {{ touched_customers_filter('customer_id') }}
+),
+
 attributes_survived as (
     select
+        customer_attributes.customer_id,
+        {%- for attribute in [
+            'country', 'language', 'plan', 'job_title', 'job_role', 'industry', 'lifecycle_stage',
+        ] %}
+        max(customer_attributes.attribute_value) filter (
+            where customer_attributes.attribute = '{{ attribute }}'
+        ) as {{ attribute }},
+        {%- endfor %}
+    from customer_attributes
+    group by customer_attributes.customer_id
+),
+
+records_counted as (
+    select
         record_customers.customer_id,
-        {{ latest_known('record_customers.country', 'record_customers.version_order') }}
-            as country,
-        {{ latest_known('record_customers.language', 'record_customers.version_order') }}
-            as language,
-        {{ latest_known('record_customers.plan', 'record_customers.version_order') }} as plan,
-        {{ latest_known('record_customers.job_title', 'record_customers.version_order') }}
-            as job_title,
-        {{ latest_known('record_customers.job_role', 'record_customers.version_order') }}
-            as job_role,
-        {{ latest_known('record_customers.industry', 'record_customers.version_order') }}
-            as industry,
-        {{ latest_known('record_customers.lifecycle_stage', 'record_customers.version_order') }}
-            as lifecycle_stage,
         count(*) as record_count,
         -- consent: the most restrictive of the person's subscriptions wins
         min(
@@ -70,7 +78,7 @@ current_accounts as (
 
 customers as (
     select
-        attributes_survived.customer_id,
+        records_counted.customer_id,
         current_accounts.account_id,
         cast(null as {{ dbt.type_string() }}) as persona,
         attributes_survived.country,
@@ -81,12 +89,14 @@ customers as (
         attributes_survived.job_role,
         attributes_survived.industry,
         attributes_survived.lifecycle_stage,
-        cast(attributes_survived.record_count as integer) as record_count,
-        attributes_survived.subscribed_flag = 1 as is_subscribed,
-        attributes_survived.first_seen_at,
-    from attributes_survived
+        cast(records_counted.record_count as integer) as record_count,
+        records_counted.subscribed_flag = 1 as is_subscribed,
+        records_counted.first_seen_at,
+    from records_counted
+    left join attributes_survived
+        on records_counted.customer_id = attributes_survived.customer_id
     left join current_accounts
-        on attributes_survived.customer_id = current_accounts.customer_id
+        on records_counted.customer_id = current_accounts.customer_id
 )
 
 select * from customers

@@ -6,6 +6,10 @@ record_customers as (
     select customer_id, source, version_at from {{ ref('int_record_customers') }}
 ),
 
+clock as (
+    select as_of from {{ ref('stg_pipeline__clock') }}
+),
+
 customers as (
     select distinct customer_id from record_customers
 ),
@@ -27,10 +31,17 @@ customer_coverage as (
     select
         customers.customer_id,
         sources.source,
+        cast(
+            floor(
+                {{ seconds_between('records_by_source.last_seen_at', 'clock.as_of') }} / 86400
+            )
+            as integer
+        ) as stale_days,
         records_by_source.customer_id is not null as has_record,
         records_by_source.last_seen_at,
     from customers
     cross join sources
+    cross join clock
     left join records_by_source
         on
             customers.customer_id = records_by_source.customer_id

@@ -13,7 +13,21 @@ identity_history as (
         history.other_customer_id,
         history.change,
         history.rule,
-        history.evidence,
+        case
+            when history.rule in ('must_link', 'cannot_link')
+                then split_part(history.evidence, ' ', 1)
+            else history.evidence
+        end as evidence,
+        -- a decision's evidence is the decision and who made it
+        case
+            when history.rule in ('must_link', 'cannot_link')
+                then nullif(
+                    substr(
+                        history.evidence, length(split_part(history.evidence, ' ', 1)) + 2
+                    ),
+                    ''
+                )
+        end as decided_by,
         history.known_at,
         history.occurred_at,
     from history

@@ -60,10 +60,17 @@ versions_normalised as (
         versions_stacked.merged_record_ids,
         {{ normalised_name('versions_stacked.first_name') }} as first_name,
         {{ normalised_name('versions_stacked.last_name') }} as last_name,
+        nullif(
+            {{ regexp_replace_all(folded_text('versions_stacked.company_name'), '[^a-z0-9]', '') }},
+            ''
+        ) as company_name,
         versions_stacked.job_title,
         versions_stacked.job_role,
         versions_stacked.industry,
         versions_stacked.country,
+        nullif(
+            {{ regexp_replace_all('upper(versions_stacked.postal_code)', '[^A-Z0-9]', '') }}, ''
+        ) as postal_code,
         versions_stacked.language,
         versions_stacked.lifecycle_stage,
         versions_stacked.plan,
@@ -71,6 +78,8 @@ versions_normalised as (
         versions_stacked.load_number,
         versions_stacked.is_staff_role,
         versions_stacked.is_archived,
+        versions_stacked.birth_date,
+        versions_stacked.registered_at,
         versions_stacked.created_at,
         versions_stacked.version_at,
         versions_stacked.received_at,

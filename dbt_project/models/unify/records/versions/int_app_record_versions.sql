@@ -14,6 +14,9 @@ identify_calls as (
         {{ json_text('events.traits', 'first_name') }} as first_name,
         {{ json_text('events.traits', 'last_name') }} as last_name,
         {{ json_text('events.traits', 'plan') }} as plan,
+        {{ json_text('events.traits', 'company') }} as company_name,
+        try_cast({{ json_text('events.traits', 'created_at') }} as timestamp)
+            as registered_at,
         events.load_number,
         events.row_hash,
         {{ clock_corrected(
@@ -39,6 +42,8 @@ users_seen as (
         cast(null as {{ dbt.type_string() }}) as first_name,
         cast(null as {{ dbt.type_string() }}) as last_name,
         cast(null as {{ dbt.type_string() }}) as plan,
+        cast(null as {{ dbt.type_string() }}) as company_name,
+        cast(null as timestamp) as registered_at,
         max(events.load_number) as load_number,
         events.user_id as row_hash,
         min(
@@ -75,10 +80,12 @@ record_versions as (
             'phone': 'versions_stacked.phone',
             'first_name': 'versions_stacked.first_name',
             'last_name': 'versions_stacked.last_name',
+            'company_name': 'versions_stacked.company_name',
             'plan': 'versions_stacked.plan',
             'load_number': 'versions_stacked.load_number',
             'is_staff_role': 'false',
             'is_archived': 'false',
+            'registered_at': 'versions_stacked.registered_at',
             'created_at': 'versions_stacked.occurred_at',
             'version_at': 'versions_stacked.occurred_at',
             'received_at': 'versions_stacked.received_at',

@@ -36,6 +36,7 @@ record_versions as (
             'load_number': 'members.load_number',
             'is_staff_role': 'false',
             'is_archived': 'false',
+            'registered_at': 'coalesce(members.created_at, members.last_changed_at)',
             'created_at': 'coalesce(members.created_at, members.last_changed_at)',
             'version_at': 'members.last_changed_at',
             'received_at': 'members.received_at',

@@ -36,6 +36,7 @@ record_versions as (
             'load_number': 'users.load_number',
             'is_staff_role': "coalesce(users.role in ('agent', 'admin'), false)",
             'is_archived': 'not coalesce(users.is_active, true)',
+            'registered_at': 'coalesce(users.created_at, users.updated_at)',
             'created_at': 'coalesce(users.created_at, users.updated_at)',
             'version_at': 'users.updated_at',
             'received_at': 'users.received_at',

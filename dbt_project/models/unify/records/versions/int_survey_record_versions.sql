@@ -34,6 +34,7 @@ record_versions as (
             'load_number': 'respondents.load_number',
             'is_staff_role': 'false',
             'is_archived': 'false',
+            'registered_at': 'coalesce(respondents.created_at, respondents.updated_at)',
             'created_at': 'coalesce(respondents.created_at, respondents.updated_at)',
             'version_at': 'respondents.updated_at',
             'received_at': 'respondents.received_at',

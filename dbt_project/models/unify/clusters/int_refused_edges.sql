@@ -5,6 +5,20 @@ match_pairs as (
     select * from {{ ref('int_match_pairs') }}
 ),
 
+match_links as (
+    select * from {{ ref('int_match_links') }}
+),
+
+contested_worlds as (
+    select world_id, instant from {{ ref('int_contested_worlds') }}
+    where next_instant is null
+),
+
+link_verdicts as (
+    select world_id, link_id, refused_by from {{ ref('int_link_verdicts') }}
+    where refused_by is not null
+),
+
 pairs_judged as (
     select
         match_pairs.left_record_key,
@@ -39,6 +53,23 @@ refused_edges as (
         pairs_judged.known_at,
     from pairs_judged
     where pairs_judged.reason is not null
+    union all
+    select
+        match_links.left_record_key,
+        match_links.right_record_key,
+        match_links.rule,
+        'would break the limit ' || link_verdicts.refused_by,
+        match_links.evidence,
+        max(contested_worlds.instant),
+    from link_verdicts
+    inner join contested_worlds on link_verdicts.world_id = contested_worlds.world_id
+    inner join match_links on link_verdicts.link_id = match_links.link_id
+    group by
+        match_links.left_record_key,
+        match_links.right_record_key,
+        match_links.rule,
+        match_links.evidence,
+        link_verdicts.refused_by
 )
 
 select * from refused_edges

@@ -1,0 +1,45 @@
+"""`python -m benchmarks.identity demo|public`: how right identities are; see docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.document import write_section
+from benchmarks.identity import demo, public
+from benchmarks.measuring import machine, versions
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one benchmark and write its section."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("demo", "public"))
+    parser.add_argument("--home", type=Path, default=Path("/tmp/journeyline-identity"))
+    parser.add_argument("--customers", type=int, default=5_000, help="default: 5,000")
+    parser.add_argument("--nights", type=int, default=30, help="default: 30")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[7, 23], help="default: 7 23")
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--febrl", type=Path, help="folder that febrl.py has written")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "benchmarks.md")
+    given = parser.parse_args(arguments)
+    if given.what == "demo":
+        text = demo.measure(given.home, given.customers, given.nights, given.seeds)
+    else:
+        parts = [
+            "## Identity: public sets, beside Splink",
+            f"`python -m benchmarks.identity public`: {machine()}; "
+            f"{versions(('splink', 'duckdb'))}. Both learn from the set without its answers. "
+            "Ours has the project's comparisons, of which these sets fill a part; Splink is set "
+            "up as its tutorial does.",
+            public.fake_1000(given.data / "fake_1000"),
+        ]
+        text = "\n\n".join([*parts, public.febrl(given.febrl)] if given.febrl else parts)
+    write_section(given.output, f"identity-{given.what}", text)
+    print(f"written: section identity-{given.what} of {given.output}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+-- one row per block of records that may be one person's, and record
+with
+
+record_states as (
+    select record_key, first_name, last_name, name_group, other_name_group, known_at
+    from {{ ref('int_record_states') }}
+),
+
+identity_settings as (
+    select block_cap from {{ ref('stg_config__identity_settings') }}
+    where merge_weight is not null
+),
+
+blocks_stacked as (
+    select
+        record_key,
+        'last|' || last_name || '|' || substr(first_name, 1, 1) as block_value,
+        known_at,
+    from record_states
+    union all
+    select
+        record_key,
+        'first|' || first_name || '|' || substr(last_name, 1, 2),
+        known_at,
+    from record_states
+    where length(first_name) > 1
+    union all
+    select
+        record_key,
+        'form|' || last_name || '|' || cast(name_group as {{ dbt.type_string() }}),
+        known_at,
+    from record_states
+    where name_group is not null
+    union all
+    select
+        record_key,
+        'form|' || last_name || '|' || cast(other_name_group as {{ dbt.type_string() }}),
+        known_at,
+    from record_states
+    where other_name_group <> name_group
+),
+
+records_in_blocks as (
+    select
+        blocks_stacked.block_value,
+        blocks_stacked.record_key,
+        identity_settings.block_cap,
+        min(blocks_stacked.known_at) as known_at,
+    from blocks_stacked
+    cross join identity_settings
+    group by
+        blocks_stacked.block_value,
+        blocks_stacked.record_key,
+        identity_settings.block_cap
+),
+
+blocks_ranked as (
+    select
+        records_in_blocks.*,
+        count(*) over (partition by records_in_blocks.block_value) as record_count,
+        row_number() over (
+            partition by records_in_blocks.block_value
+            order by
+                records_in_blocks.known_at nulls last,
+                records_in_blocks.record_key nulls last
+        ) as arrival_rank,
+    from records_in_blocks
+),
+
+-- a block above the cap compares nobody, from the arrival of the first record too many on
+match_blocks as (
+    select
+        blocks_ranked.block_value,
+        blocks_ranked.record_key,
+        blocks_ranked.record_count,
+        blocks_ranked.known_at,
+        min(
+            case
+                when blocks_ranked.arrival_rank > blocks_ranked.block_cap
+                    then blocks_ranked.known_at
+            end
+        ) over (partition by blocks_ranked.block_value) as capped_at,
+        blocks_ranked.arrival_rank > blocks_ranked.block_cap as is_above_cap,
+    from blocks_ranked
+)
+
+select * from match_blocks
