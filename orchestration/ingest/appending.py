@@ -14,9 +14,10 @@ import duckdb
 
 from orchestration.ingest import reading
 from orchestration.ingest.acts import REPLAY, Act, TableActs
+from orchestration.ingest.columnar import parquet_lines_sql
 from orchestration.ingest.contracts import Contract
 from orchestration.ingest.landing import Delivery
-from orchestration.ingest.tables import quoted
+from orchestration.ingest.tables import literal, quoted
 
 HELD_FROM_ROWS = 20
 WAITING = "waiting"
@@ -199,18 +200,24 @@ def append_quarantine(connection: duckdb.DuckDBPyConnection, contract: Contract)
         """,
         place,
     )
-    kept = connection.execute(
-        f"select distinct batch.file_path from {_PLACED}"
-        " where not is_again and (is_held or act = 'discard' or drift_rule is not null)"
-    ).fetchall()
+    connection.execute(
+        "create or replace temp table held_wanted as"
+        f" select batch.file_path, batch.rowid - first_row + 1 as row_number from {_PLACED}"
+        " where (not is_again and (is_held or act = 'discard' or drift_rule is not null))"
+        " or (failure is not null and payload is null)"
+    )
+    kept = connection.execute("select distinct file_path from held_wanted").fetchall()
     connection.execute(f"create or replace temp table held_rows as {_held_sql(contract, kept)}")
     connection.execute(
         f"""
         insert into ingest.quarantine_rows
         with rules(number, rule, column_name) as (values {rules}),
         broken as (
-            select batch.rowid as row_id, rule, column_name, value, payload
+            select batch.rowid as row_id, rule, column_name, value,
+                coalesce(batch.payload, held_rows.payload) as payload
             from {_PLACED} inner join rules on batch.failure = rules.number
+            left join held_rows on batch.file_path = held_rows.file_path
+                and batch.rowid - batch_files.first_row + 1 = held_rows.row_number
             where not is_again or act = '{REPLAY}'
             union all
             select batch.rowid, case when act is not null then '{DISCARDED}'
@@ -241,6 +248,7 @@ def append_quarantine(connection: duckdb.DuckDBPyConnection, contract: Contract)
         place * 2,
     )
     connection.execute("drop table temp.held_rows")
+    connection.execute("drop table temp.held_wanted")
     _span_sightings(connection, place)
 
 
@@ -284,6 +292,15 @@ def _held_sql(contract: Contract, held: Iterable[tuple[str]]) -> str:
         select file_path, row_number() over () as row_number,
             {reading.payload_sql(contract)} as payload
         from ({reading.lines_sql([Path(path)])})
+        """
+        if contract.format != "parquet"
+        else f"""
+        select file_path, row_number, line as payload from ({
+            parquet_lines_sql(
+                Path(path),
+                f"select row_number from held_wanted where file_path = {literal(path)}",
+            )
+        })
         """
         for (path,) in held
     ]

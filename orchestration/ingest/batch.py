@@ -138,10 +138,9 @@ def _prepare(delivery: Delivery, contract: Contract, work: Path, number: int) ->
         else:
             written = rewrite(delivery, contract, target)
             file = ReadyFile(delivery, target, written.record_count, written.header)
-        if delivery.row_count is not None and delivery.row_count != file.record_count:
-            raise Refused(
-                f"the manifest counts {delivery.row_count} rows, the file has {file.record_count}"
-            )
+        count = file.record_count + delivery.erased_count
+        if delivery.row_count is not None and delivery.row_count != count:
+            raise Refused(f"the manifest counts {delivery.row_count} rows, the file has {count}")
         return file
     except Refused as refusal:
         return str(refusal)
@@ -168,8 +167,8 @@ def _load_ready(
     append_rows(connection, contract, load_number)
     append_quarantine(connection, contract)
     counts = count_rows(connection, contract, load_number)
-    for table in ("batch", "batch_files", "batch_acts", "batch_drifted", "batch_duplicates"):
-        connection.execute(f"drop table temp.{table}")
+    for table in ("", "_files", "_acts", "_drifted", "_duplicates", "_shapes"):
+        connection.execute(f"drop table temp.batch{table}")
     before = _forget(connection, contract, todo.again)
     rows = []
     for file in ready:
@@ -253,8 +252,15 @@ def _read_batch(
             if reading.json_depth(line) > reading.MAX_JSON_DEPTH
         ]
     headers = {file.path: file.header for file in files} or {Path(os.devnull): ()}
-    query = reading.batch_sql(contract, headers, too_deep)
+    usual: list[str] = []
+    if contract.is_json and paths:
+        found = connection.execute(reading.usual_shapes_sql(contract, paths[0])).fetchall()
+        usual = [shape for (shape,) in found]
+    query = reading.batch_sql(contract, headers, too_deep, usual)
     connection.execute(f"create or replace temp table batch as {query}")
+    connection.execute("create or replace temp table batch_shapes (code text, shape text)")
+    for code, shape in enumerate(usual, start=1):
+        connection.execute("insert into batch_shapes values (?, ?)", [str(code), shape])
 
 
 def _ledger_row(
@@ -264,10 +270,16 @@ def _ledger_row(
     counts: tuple[int, int, int, int],
     load_number: int,
 ) -> list[object]:
-    """A row of the row ledger; counts are landed, accepted, quarantined and duplicate rows."""
+    """A row of the row ledger.
+
+    Counts are rows in the file, and of those accepted, quarantined and duplicate ones; what was
+    erased from the file had landed too.
+    """
     place = [delivery.source, delivery.entity, delivery.delivery_id, delivery.received_at]
     file = [delivery.file_name, delivery.sha256, delivery.byte_count]
-    return [*place, status, reason, *file, *counts, 0, load_number]
+    erased = 0 if status == "refused" else delivery.erased_count
+    landed = [counts[0] + erased, *counts[1:]]
+    return [*place, status, reason, *file, *landed, erased, load_number]
 
 
 def _record_acts(connection: duckdb.DuckDBPyConnection, acts: TableActs, load_number: int) -> None:

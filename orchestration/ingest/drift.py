@@ -98,8 +98,8 @@ def judge_drift(
 ) -> dict[str, str]:
     """Find how each delivery differs, mark its affected rows, record what is new.
 
-    Reads the temporary tables `batch` and `batch_files`; writes `batch_drifted` (rows of the batch
-    that are quarantined for drift, with rule and column) and `ingest.drift`.
+    Reads the temporary tables `batch`, `batch_files` and `batch_shapes`; writes `batch_drifted`
+    (rows of the batch that are quarantined for drift, with rule and column) and `ingest.drift`.
 
     Returns:
         What differs from the contract, by delivery id, where the policy is `stop`.
@@ -173,9 +173,13 @@ def _shapes(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for delivery_id, shape in connection.execute(
         """
-        select distinct delivery_id, shape
-        from batch inner join batch_files on batch.file_path = batch_files.file_path
-        where shape is not null
+        with borne as (
+            select distinct delivery_id, shape
+            from batch inner join batch_files on batch.file_path = batch_files.file_path
+            where shape is not null
+        )
+        select delivery_id, coalesce(batch_shapes.shape, borne.shape)
+        from borne left join batch_shapes on borne.shape = batch_shapes.code
         """
     ).fetchall():
         found.setdefault(delivery_id, []).append(shape)
@@ -445,7 +449,9 @@ def _mark_rows(
             condition = "true"
             if change.change in ("added", *_LOSING) and contract.is_json:
                 shapes = _shapes(connection).get(sight.file.delivery.delivery_id, [])
+                codes = connection.execute("select shape, code from batch_shapes").fetchall()
                 bearing = [shape for shape in shapes if _bears(parents, shape, change)]
+                bearing += [code for shape, code in codes if shape in bearing]
                 listed = ", ".join(literal(shape) for shape in bearing)
                 condition = f"list_contains([{listed}]::text[], shape)"
             elif change.change == "became_object":

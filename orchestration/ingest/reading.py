@@ -2,8 +2,8 @@
 
 The batch is a temporary table with one row per delivered record, in the order of the files and of
 their lines: `file_path`, `failure` (number of the broken rule, null when none), `value`, `payload`
-(both only where a rule is broken), `shape` (the JSON keys, as JSON), `row_hash`, `key_hash`, and a
-column `c1` … per contract column, typed.
+(both only where a rule is broken), `shape` (the JSON keys, as JSON, or the place of a usual one),
+`row_hash`, `key_hash`, and a column `c1` … per contract column, typed.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestration.ingest.columnar import parquet_lines_sql
+from orchestration.ingest.columnar import parquet_lines_sql, parquet_texts_sql
 from orchestration.ingest.contracts import Column, Contract
 from orchestration.ingest.guards import MAX_LINE_BYTES
 from orchestration.ingest.tables import literal
 
 MAX_JSON_DEPTH = 100
 DEPTH_CHECKED_FROM_BYTES = 1000
+_SAMPLED_ROWS = 500
+_USUAL_SHAPES = 9
 _FIELD, _NEWLINE, _BROKEN = "chr(31)", "chr(30)", "chr(29)"
 
 
@@ -79,7 +81,10 @@ def rules_of(contract: Contract) -> list[Rule]:
 
 
 def batch_sql(
-    contract: Contract, files: Mapping[Path, tuple[str, ...]], too_deep: list[str]
+    contract: Contract,
+    files: Mapping[Path, tuple[str, ...]],
+    too_deep: list[str],
+    usual_shapes: list[str],
 ) -> str:
     """The query whose rows are the batch.
 
@@ -87,6 +92,7 @@ def batch_sql(
         contract: The table's contract.
         files: The files in the order of their deliveries, each with its header; a record a line.
         too_deep: md5 of the lines that nest deeper than `MAX_JSON_DEPTH`.
+        usual_shapes: Shapes that are written as their place in this list, from 1.
     """
     rules = rules_of(contract)
     columns = list(enumerate(contract.columns, start=1))
@@ -97,7 +103,14 @@ def batch_sql(
     failure = " ".join(f"when {rule.condition} then {rule.number}" for rule in rules)
     values = " ".join(f"when {rule.number} then {rule.value}" for rule in rules)
     keys = [i for i, column in columns if column.key_position is not None]
-    key_hash = _hash(keys) if keys and contract.version_column is None else "row_hash"
+    # Not kept beyond the batch, so it need not be the same in every version of the engine.
+    key_hash = "row_hash"
+    if keys and contract.version_column is None:
+        key_hash = f"hash({', '.join(f't{i}' for i in keys)})"
+    shape = "shape"
+    if usual_shapes:
+        places = " ".join(f"when {literal(s)} then '{n}'" for n, s in enumerate(usual_shapes, 1))
+        shape = f"case shape {places} else shape end as shape"
     read = _texts_of_json(contract, list(files), too_deep)
     if not contract.is_json:
         read = _texts_of_csv(contract, files)
@@ -109,8 +122,18 @@ judged as (select *, {key_hash} as key_hash,
     (case {failure} end)::smallint as failure from typed)
 select file_path, failure, case failure {values} end as value,
     case when failure is not null then {payload_sql(contract)} end as payload,
-    shape, row_hash, key_hash, {names}
+    {shape}, row_hash, key_hash, {names}
 from judged
+"""
+
+
+def usual_shapes_sql(contract: Contract, path: Path) -> str:
+    """The shapes of most of the first records of a file, which save room where rows bear them."""
+    return f"""
+select shape from (
+    select shape from ({_texts_of_json(contract, [path], [])}) limit {_SAMPLED_ROWS}
+)
+where shape is not null group by shape order by count(*) desc, shape limit {_USUAL_SHAPES}
 """
 
 
@@ -220,6 +243,10 @@ def _json_path(path: str) -> str:
 
 
 def _texts_of_json(contract: Contract, files: list[Path], too_deep: list[str]) -> str:
+    if contract.format == "parquet":
+        direct = [parquet_texts_sql(contract, path) for path in files]
+        if all(direct):
+            return " union all ".join(sql for sql in direct if sql)
     paths = ", ".join(
         [literal(json_path(contract, column)) for column in contract.columns]
         + [literal(_path_of(contract, alias)) for alias in _aliases(contract)]

@@ -204,8 +204,8 @@ def test_parquet_without_a_zone_needs_one_from_the_contract(tmp_path: Path) -> N
     naive = [{**group(1), "created_at": datetime(2025, 1, 1), "updated_at": datetime(2025, 1, 1)}]
     land(settings, "zendesk/groups", as_parquet(naive), suffix=".parquet")
     load_deliveries(settings, None)
-    assert ask(settings, "select rule, value from ingest.quarantine_rows") == [
-        ("wrong_type", "2025-01-01 00:00:00")
+    assert ask(settings, "select rule, value, payload->>'name' from ingest.quarantine_rows") == [
+        ("wrong_type", "2025-01-01 00:00:00", "Group 1")
     ]
 
 
