@@ -28,6 +28,8 @@ _COMMANDS = {
         "orchestration.cli.contracts",
         "Compare contracts; rewrite what is derived from them.",
     ),
+    "erase": ("orchestration.cli.erase", "Erase a person from everything that is kept."),
+    "export-person": ("orchestration.cli.export_person", "All that is held about one person."),
 }
 
 

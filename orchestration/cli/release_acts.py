@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from orchestration.cli.common import as_mapping, echo_json, echo_table, settings_of
+from orchestration.errors import EXIT_FAILED
 
 _Command = Callable[..., Any]
 
@@ -41,12 +42,14 @@ def roll_back(
     as_json: bool,
 ) -> None:
     """Make a kept release current again: the one before, unless one is named."""
+    from orchestration.followers.following import follow_all
     from orchestration.pipeline.locking import writing
     from orchestration.publish.releases import rollback
 
     settings = settings_of(context)
     with writing(settings):
         report = rollback(settings, release_id, by=by, reason=reason, hold=hold)
+        follow_all(settings)
     if as_json:
         echo_json(report)
     else:
@@ -135,6 +138,26 @@ def relocate(context: click.Context, reason: str, by: str, as_json: bool) -> Non
         echo_json(report)
     else:
         click.echo(f"{len(report.replaced)} mended; current is {report.current}")
+
+
+@click.command("follow")
+@click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
+@click.pass_context
+def follow(context: click.Context, as_json: bool) -> int:
+    """Have every follower serve the current release; exit 1 where one is behind."""
+    from orchestration.followers.following import follow_all
+    from orchestration.pipeline.locking import writing
+
+    settings = settings_of(context)
+    with writing(settings):
+        found = follow_all(settings)
+    if as_json:
+        echo_json(found)
+    else:
+        for follower in found:
+            standing = f"behind: {follower.error}" if follower.is_behind else "keeps up"
+            click.echo(f"{follower.name} ({follower.kind}) {follower.release_id} {standing}")
+    return EXIT_FAILED if any(follower.is_behind for follower in found) else 0
 
 
 @click.command("gc")

@@ -104,6 +104,7 @@ command.add_command(acts.pin)
 command.add_command(acts.unpin)
 command.add_command(acts.collect)
 command.add_command(acts.relocate)
+command.add_command(acts.follow)
 
 
 def _table_rows(tables: Any) -> list[tuple[Any, Any]]:

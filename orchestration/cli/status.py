@@ -25,6 +25,7 @@ def command(context: click.Context, as_json: bool) -> None:
 
 def _status(settings: Settings) -> dict[str, Any]:
     from orchestration.cli.summary import summarize
+    from orchestration.followers.following import last_following
     from orchestration.format import check_format
     from orchestration.pipeline import state
     from orchestration.publish.releases import rollback_in_force, stale_sources
@@ -38,6 +39,7 @@ def _status(settings: Settings) -> dict[str, Any]:
         "release_id": settings.current.resolve().name if settings.current.exists() else None,
         "rollback": rollback_in_force(settings),
         "stale": stale_sources(settings),
+        "followers": last_following(settings),
     }
     if settings.warehouse.exists() and settings.current.exists():
         status.update(summarize(settings))
@@ -54,6 +56,7 @@ def _lines(status: dict[str, Any]) -> list[str]:
     if status["rollback"]:
         told = ", ".join(f"{key} {value}" for key, value in dict(status["rollback"]).items())
         lines.append(f"rollback   in force: {told}")
+    lines += [f"follower   {_followed(follower)}" for follower in status["followers"]]
     lines += [f"stale      {line}" for line in status["stale"]]
     if "customers" in status:
         lines.append(f"customers  {status['customers']:,} from {status['records']:,} records")
@@ -68,3 +71,10 @@ def _lines(status: dict[str, Any]) -> list[str]:
         else "waiting    nothing"
     )
     return lines
+
+
+def _followed(follower: Any) -> str:
+    if not follower.is_behind:
+        return f"{follower.name} serves {follower.release_id}"
+    why = follower.error or "it was not asked since"
+    return f"{follower.name} is behind, at {follower.release_id}: {why}"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 
+from orchestration.connectors.elt_mailchimp import MAILCHIMP
 from orchestration.connectors.elt_zendesk import ZENDESK, Mapped
 from orchestration.connectors.entries import EltEntry
 from orchestration.connectors.feeds import Page, Position, PositionLost
@@ -26,7 +27,7 @@ from orchestration.ingest.contracts import Contract
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VENDORS: Mapping[str, Mapping[str, Mapped]] = {"zendesk": ZENDESK}
+VENDORS: Mapping[str, Mapping[str, Mapped]] = {"mailchimp": MAILCHIMP, "zendesk": ZENDESK}
 _BATCH = 50_000
 # Times of the tool are UTC without saying so.
 _MACROS = r"""

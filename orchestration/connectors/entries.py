@@ -178,7 +178,7 @@ class EltEntry(_Entry):
 
     kind: Literal["elt"]
     tool: Literal["fivetran"]
-    vendor: Literal["zendesk"]
+    vendor: Literal["mailchimp", "zendesk"]
     folder: str | None = None
     file_name: str = Field(default="{table}.csv", pattern=r"^[^{}/]*\{table\}[^{}/]*\.csv$")
     url_from: Variable | None = None

@@ -150,7 +150,7 @@ def _comment(event: dict[str, Any], child: dict[str, Any]) -> list[dict[str, Any
             "author_id": child.get("author_id", event.get("updater_id")),
             **row,
             "via": {"channel": _channel(child, event)},
-            "created_at": event.get("created_at"),
+            "created_at": _time(event),
         }
     ]
 
@@ -166,7 +166,7 @@ def _changes(event: dict[str, Any], child: dict[str, Any]) -> list[dict[str, Any
         "updater_id": event.get("updater_id"),
         "via": _channel(child, event),
         "event_type": kind,
-        "created_at": event.get("created_at"),
+        "created_at": _time(event),
     }
     return [
         {
@@ -178,6 +178,13 @@ def _changes(event: dict[str, Any], child: dict[str, Any]) -> list[dict[str, Any
         }
         for number, name in enumerate(names or [None])
     ]
+
+
+def _time(event: dict[str, Any]) -> Any:
+    """When it happened; exports of older accounts say so in seconds only."""
+    if event.get("created_at") or not event.get("timestamp"):
+        return event.get("created_at")
+    return datetime.fromtimestamp(int(event["timestamp"]), UTC).isoformat()
 
 
 def _channel(child: dict[str, Any], event: dict[str, Any]) -> str | None:

@@ -46,6 +46,7 @@ class CheckResult:
         samples: Up to five of those rows, masked.
         detail: Why the check could not be asked, if it could not.
         is_relative: Compares with `current`, so its verdict is not part of the content.
+        first_aid: The section of the runbook for it.
     """
 
     name: str
@@ -60,6 +61,7 @@ class CheckResult:
     samples: tuple[dict[str, str | None], ...] = ()
     detail: str | None = None
     is_relative: bool = False
+    first_aid: str = ""
 
 
 def audit(
@@ -148,6 +150,7 @@ def _result(
         samples=samples,
         detail=detail,
         is_relative=check.is_relative,
+        first_aid=check.first_aid,
     )
 
 

@@ -15,6 +15,8 @@ from orchestration.gate.contracts import ProductColumn, ProductContract
 ERROR = "error"
 WARNING = "warning"
 _SMALLEST_SHARE_OF_CURRENT = 0.9
+_MAILBOX = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]"
+_PHONE = r"\+[0-9][0-9 ()./-]{6,}[0-9]"
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Check:
         name: Unique and lasting; the runbook and the manifest speak of it.
         table: Table it is about.
         kind: `columns`, `not_null`, `unique`, `in_set`, `in_range`, `foreign_key`, `invariant`,
-            `kpi_bound`, `freshness` or `row_delta`.
+            `kpi_bound`, `personal_data`, `small_cells`, `freshness` or `row_delta`.
         failing_rows: SQL that selects the rows that break the rule.
         severity: `error` refuses the release, `warning` is reported.
         owner: Who is asked first.
@@ -72,6 +74,11 @@ class Check:
     needs: tuple[tuple[str, str], ...] = ()
     is_relative: bool = False
 
+    @property
+    def first_aid(self) -> str:
+        """The section of the runbook that says what to do when it fails."""
+        return f"docs/runbook.md#check-{self.kind.replace('_', '-')}"
+
 
 def derive_checks(contracts: Sequence[ProductContract], context: AuditContext) -> list[Check]:
     """Every check of a release, contract by contract and then across tables."""
@@ -83,6 +90,8 @@ def derive_checks(contracts: Sequence[ProductContract], context: AuditContext) -
             checks.append(_unique_check(contract, contract.key))
         for column in contract.columns:
             checks.extend(_column_checks(contract, column, tables))
+        checks.extend(_personal_data_checks(contract))
+        checks.extend(_small_cells_checks(contract))
         if contract.table in context.current_rows:
             checks.append(_row_delta_check(contract, context.current_rows[contract.table]))
     checks.extend(_invariants(tables))
@@ -180,6 +189,39 @@ def _foreign_key_check(
     return _needing(check, *check.needs, target)
 
 
+def _small_cells_checks(contract: ProductContract) -> list[Check]:
+    """No figure is shown of a group that is too small to hide anybody in."""
+    cells = contract.small_cells
+    if cells is None:
+        return []
+    shown = " or ".join(f"{name} is not null" for name in cells.hidden)
+    keys = ", ".join(dict.fromkeys((*contract.key, cells.by, *cells.hidden)))
+    sql = f"select {keys} from {contract.table} where {cells.condition} and ({shown})"
+    text = f"No figure of fewer than {cells.at_least} people by {' or '.join(cells.values)}."
+    check = _check(contract, "small_cells", sql, text)
+    needs = tuple((contract.table, name) for name in (cells.by, cells.people, *cells.hidden))
+    return [Check(**{**vars(check), "severity": ERROR, "needs": needs})]
+
+
+def _personal_data_checks(contract: ProductContract) -> list[Check]:
+    """Nothing that is published looks like an e-mail address or a phone number."""
+    texts = [column.name for column in contract.columns if column.data_type == "VARCHAR"]
+    if not texts:
+        return []
+    # A character is found faster than a pattern, and hardly any value has it.
+    found = [
+        f"(contains({name}, '@') and regexp_matches({name}, '{_MAILBOX}'))"
+        f" or (contains({name}, '+') and regexp_matches({name}, '{_PHONE}'))"
+        for name in texts
+    ]
+    keys = ", ".join(dict.fromkeys((*contract.key, *texts)))
+    sql = f"select {keys} from {contract.table} where {' or '.join(found)}"
+    text = "No text looks like an e-mail address or a phone number."
+    check = _check(contract, "personal_data", sql, text)
+    needs = tuple((contract.table, name) for name in texts)
+    return [Check(**{**vars(check), "severity": ERROR, "needs": needs})]
+
+
 def _row_delta_check(contract: ProductContract, rows: int) -> Check:
     sql = f"""
         select {rows} as rows_in_current, count(*) as rows_in_candidate
@@ -209,12 +251,23 @@ def _kpi_check(contract: ProductContract, bound: KpiBound) -> Check:
 def _freshness_check(source: str, entity: str, oldest: datetime) -> Check:
     """A source that stands still is reported and stops nothing: its last good data is served."""
     named = [name.replace("'", "''") for name in (source, entity)]
+    mine = f"entity = '{named[1]}'"
+    good = "status = 'loaded'"
+    before = f"< timestamp '{oldest:%Y-%m-%d %H:%M:%S}'"
+    # A table on which nothing changed is not delivered: its source speaks for it then.
     sql = f"""
-        select source, entity, max(received_at) as newest_received_at
+        select
+            source,
+            max(received_at) filter ({mine} and {good}) as newest_received_at
         from _inputs
-        where source = '{named[0]}' and entity = '{named[1]}' and status = 'loaded'
-        group by all
-        having max(received_at) < timestamp '{oldest:%Y-%m-%d %H:%M:%S}'"""
+        where source = '{named[0]}'
+        group by source
+        having
+            newest_received_at {before}
+            and (
+                max(received_at) filter ({good}) {before}
+                or max(received_at) filter ({mine} and not {good}) > newest_received_at
+            )"""
     return Check(
         name=f"{source}.{entity}.freshness",
         table="_inputs",

@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,31 @@ class ProductColumn:
 
 
 @dataclass(frozen=True)
+class SmallCells:
+    """Cells about so few people that they are not shown.
+
+    Args:
+        by: Column that says what a row is sliced by.
+        values: Slices that it is about, such as agent and department.
+        people: Column that counts those in the cell.
+        at_least: People from which a cell is shown.
+        hidden: Columns that are null in a smaller cell.
+    """
+
+    by: str
+    values: tuple[str, ...]
+    people: str
+    at_least: int
+    hidden: tuple[str, ...]
+
+    @property
+    def condition(self) -> str:
+        """SQL that is true for a cell that is too small."""
+        listed = ", ".join("'" + value.replace("'", "''") + "'" for value in self.values)
+        return f"{self.by} in ({listed}) and coalesce({self.people}, 0) < {self.at_least}"
+
+
+@dataclass(frozen=True)
 class ProductContract:
     """One published table.
 
@@ -72,6 +98,8 @@ class ProductContract:
         sort_key: Columns that order its rows, the same in every run.
         month_column: Column whose month names the Parquet file; None for one file.
         sha256: Hash of the contract's file.
+        small_cells: Cells that are suppressed; None where no row is about a group of people.
+        served_until: Last as-of day of an old version that is served beside its successor.
     """
 
     table: str
@@ -84,6 +112,8 @@ class ProductContract:
     sort_key: tuple[str, ...]
     month_column: str | None
     sha256: str
+    served_until: date | None = None
+    small_cells: SmallCells | None = None
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -134,7 +164,7 @@ def _contract(document: Mapping[str, Any], sha256: str) -> ProductContract:
     contract = ProductContract(
         table=_name(schema["name"]),
         schema=_name(custom["warehouseSchema"]),
-        version=str(document["version"]),
+        version=_version(document["version"]),
         description=f"{schema['dataGranularityDescription']} {schema['description']}",
         owner=document["team"]["name"],
         severity=custom.get("severity", "error"),
@@ -142,14 +172,42 @@ def _contract(document: Mapping[str, Any], sha256: str) -> ProductContract:
         sort_key=tuple(_name(name) for name in custom["sortKey"]),
         month_column=custom.get("monthColumn"),
         sha256=sha256,
+        served_until=_day(custom.get("servedUntil")),
+        small_cells=_small_cells(custom.get("smallCells")),
     )
-    for name in (*contract.sort_key, *filter(None, [contract.month_column])):
+    cells = contract.small_cells
+    named = [cells.by, cells.people, *cells.hidden] if cells else []
+    for name in (*contract.sort_key, *filter(None, [contract.month_column]), *named):
         if contract.column(name) is None:
-            raise ValueError(f"{name} is in sortKey or monthColumn but is not a column")
+            raise ValueError(f"{name} is in sortKey, monthColumn or smallCells but is no column")
     month = contract.column(contract.month_column) if contract.month_column else None
     if month is not None and not month.is_required:
         raise ValueError(f"monthColumn {month.name} has to be required: every row has a file")
     return contract
+
+
+def _small_cells(value: Mapping[str, Any] | None) -> SmallCells | None:
+    if value is None:
+        return None
+    return SmallCells(
+        by=_name(value["by"]),
+        values=tuple(str(slice_) for slice_ in value["values"]),
+        people=_name(value["people"]),
+        at_least=int(value.get("atLeast", 5)),
+        hidden=tuple(_name(name) for name in value["hidden"]),
+    )
+
+
+def _version(value: object) -> str:
+    if not re.match(r"^\d+\.\d+\.\d+$", str(value)):
+        raise ValueError(f"version {value!r} is not major.minor.patch")
+    return str(value)
+
+
+def _day(value: object) -> date | None:
+    if value is None or isinstance(value, date):
+        return value
+    return date.fromisoformat(str(value))
 
 
 def _column(entry: Mapping[str, Any]) -> ProductColumn:

@@ -62,18 +62,22 @@ def refuse_failed(settings: Settings, results: Sequence[CheckResult]) -> None:
         f"of {len(results)}.\n" + "\n".join(lines),
         where=str(path),
         next_step="Look at the rows named, repair the source or the model, and run again; "
-        "docs/runbook.md has first aid for each kind of check.",
+        "each check names its section of docs/runbook.md.",
         exit_code=EXIT_REFUSED,
     )
 
 
 def _line(result: CheckResult) -> str:
     if result.detail is not None:
-        return f"- {result.name}: {result.description} Could not be asked: {result.detail}"
+        return (
+            f"- {result.name}: {result.description} Could not be asked: {result.detail} "
+            f"First aid: {result.first_aid}"
+        )
     samples = "; ".join(
         ", ".join(f"{name}={value}" for name, value in sample.items()) for sample in result.samples
     )
     return (
         f"- {result.name} (table {result.table}): {result.description} "
-        f"Rows that break it: {result.failing_count}, such as {samples}"
+        f"Rows that break it: {result.failing_count}, such as {samples}. "
+        f"First aid: {result.first_aid}, owner: {result.owner}"
     )

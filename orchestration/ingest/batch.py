@@ -138,10 +138,9 @@ def _prepare(delivery: Delivery, contract: Contract, work: Path, number: int) ->
         else:
             written = rewrite(delivery, contract, target)
             file = ReadyFile(delivery, target, written.record_count, written.header)
-        if delivery.row_count is not None and delivery.row_count != file.record_count:
-            raise Refused(
-                f"the manifest counts {delivery.row_count} rows, the file has {file.record_count}"
-            )
+        count = file.record_count + delivery.erased_count
+        if delivery.row_count is not None and delivery.row_count != count:
+            raise Refused(f"the manifest counts {delivery.row_count} rows, the file has {count}")
         return file
     except Refused as refusal:
         return str(refusal)
@@ -271,10 +270,16 @@ def _ledger_row(
     counts: tuple[int, int, int, int],
     load_number: int,
 ) -> list[object]:
-    """A row of the row ledger; counts are landed, accepted, quarantined and duplicate rows."""
+    """A row of the row ledger.
+
+    Counts are rows in the file, and of those accepted, quarantined and duplicate ones; what was
+    erased from the file had landed too.
+    """
     place = [delivery.source, delivery.entity, delivery.delivery_id, delivery.received_at]
     file = [delivery.file_name, delivery.sha256, delivery.byte_count]
-    return [*place, status, reason, *file, *counts, 0, load_number]
+    erased = 0 if status == "refused" else delivery.erased_count
+    landed = [counts[0] + erased, *counts[1:]]
+    return [*place, status, reason, *file, *landed, erased, load_number]
 
 
 def _record_acts(connection: duckdb.DuckDBPyConnection, acts: TableActs, load_number: int) -> None:

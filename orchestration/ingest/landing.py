@@ -42,6 +42,9 @@ class Delivery:
         row_count: Records the deliverer counted; None when it did not.
         problem: Why the manifest cannot be believed; None when it can.
         expected_sha256: Hash that the deliverer sent beside the file; None when it sent none.
+        stored_sha256: Hash of the file as it lies there now, where rows of it were erased.
+        stored_bytes: Size of the file as it lies there now, where rows of it were erased.
+        erased_count: Rows erased since it landed.
     """
 
     source: str
@@ -55,6 +58,9 @@ class Delivery:
     row_count: int | None
     problem: str | None = None
     expected_sha256: str | None = None
+    stored_sha256: str | None = None
+    stored_bytes: int | None = None
+    erased_count: int = 0
 
     @property
     def file(self) -> Path:
@@ -247,6 +253,7 @@ def _read(path: Path) -> Delivery:
     folder = path.parent
     source, entity, delivery_id = folder.parts[-3:]
     name, digest, size, rows, problem, expected = "", "", 0, None, None, None
+    stored: tuple[str | None, int | None, int] = (None, None, 0)
     received_at = _instant_of(delivery_id)
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -255,6 +262,12 @@ def _read(path: Path) -> Delivery:
         item = manifest["files"][0]
         name, digest, size = str(item["name"]), str(item["sha256"]), int(item["bytes"])
         rows = None if item.get("rows") is None else int(item["rows"])
+        if item.get("stored_sha256") is not None:
+            stored = (
+                str(item["stored_sha256"]),
+                int(item["stored_bytes"]),
+                int(item["erased_count"]),
+            )
         expected = None if item.get("expected_sha256") is None else str(item["expected_sha256"])
         said = datetime.fromisoformat(manifest["received_at"]).astimezone(UTC).replace(tzinfo=None)
         if Path(name).name != name or not name.endswith(SUFFIXES):
@@ -281,6 +294,7 @@ def _read(path: Path) -> Delivery:
         rows,
         problem,
         expected,
+        *stored,
     )
 
 

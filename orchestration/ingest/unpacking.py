@@ -44,7 +44,9 @@ def open_chunks(delivery: Delivery) -> Iterator[bytes]:
                 yield chunk
             else:
                 yield from unpack.feed(chunk)
-    if size != delivery.byte_count or digest.hexdigest() != delivery.sha256:
+    stored = (delivery.stored_bytes, delivery.stored_sha256)
+    landed = (delivery.byte_count, delivery.sha256)
+    if (size, digest.hexdigest()) != (landed if delivery.stored_sha256 is None else stored):
         raise Refused("the file's bytes are not those that were landed (size or sha256 differs)")
     if delivery.expected_sha256 not in (None, delivery.sha256):
         raise Refused("the file's sha256 is not the one that its deliverer sent beside it")

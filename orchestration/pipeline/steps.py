@@ -40,9 +40,13 @@ def prepare(settings: Settings) -> None:
     Raises:
         JourneylineError: State of newer code, or a key that went missing (exit 2).
     """
+    from orchestration.privacy.erasing import finish_erasures
+
     check_format(settings)
     pseudonym_key(settings)
     ledger_key(settings)
+    with writing(settings):
+        finish_erasures(settings)
 
 
 def delete_derived(settings: Settings) -> None:
@@ -67,8 +71,10 @@ def load(settings: Settings, until: date | None, *, between_nights: bool = False
         between_nights: The last night is not over: as-of is the newest `received_at` taken.
     """
     from orchestration.ingest.loader import load_deliveries
+    from orchestration.privacy.erasing import screen_landing
 
     with writing(settings):
+        screen_landing(settings)
         build = state.last_build(settings)
         stood_at = state.last_night(settings)
         if build is not None and build.sources != state.sources_hash(settings):
@@ -154,6 +160,7 @@ def publish_release(
         JourneylineError: The gate refused (exit 3), or the marts are behind what was loaded;
             the last release stays in place.
     """
+    from orchestration.followers.following import follow_all
     from orchestration.publish.policy import load_policy
     from orchestration.publish.publisher import publish
     from orchestration.publish.retention import collect
@@ -166,6 +173,7 @@ def publish_release(
         state.record_release(settings)
         if policy.is_automatic and report.published:
             collect(settings)
+        follow_all(settings)
         return report
 
 

@@ -136,7 +136,7 @@ def _attached(before: Path, after: Path) -> duckdb.DuckDBPyConnection:
 
 
 def _changed_files(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
-    then, now = old["configuration"], new["configuration"]
+    then, now = (content.get("configuration", {}) for content in (old, new))
     return tuple(name for name in sorted({*then, *now}) if then.get(name) != now.get(name))
 
 
@@ -159,7 +159,7 @@ def _notes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
         notes.append(f"{new['release_id']} is the redacted twin of {new['redacts']}.")
     if new.get("relocates"):
         notes.append(f"{new['release_id']} is {new['relocates']} with mended paths.")
-    if new["operator"]:
+    if new.get("operator"):
         operator = new["operator"]
         despite = ", ".join(operator["despite"]) or "no failing check"
         notes.append(f"Published by {operator['by']} despite {despite}: {operator['reason']}")
@@ -225,8 +225,8 @@ def _count_rows(
     as_of: str,
 ) -> dict[str, Any]:
     shared = [name for name in now if then.get(name) == now[name]]
-    key = [name for name in entry["key"] if name in shared] or shared
-    event = next((n for n in (entry["month_column"], *_EVENT_TIMES) if n and n in shared), None)
+    key = [name for name in entry.get("key", ()) if name in shared] or shared
+    event = next((n for n in (entry.get("month_column"), *_EVENT_TIMES) if n and n in shared), None)
     # Rows without a key are told apart by their number among equal ones.
     number = f"row_number() over (partition by {_list(key)})"
     value = f"hash({_list(shared)})"

@@ -88,6 +88,7 @@ _CHECKS = {
     "owner": "Who is asked first.",
     "description": "What must hold.",
     "verdict": "passed, warned, or overridden: it failed and a person published despite it.",
+    "first_aid": "Section of the runbook that says what to do when it fails.",
     "failing_count": "Rows that break the rule.",
 }
 _RELEASE = {
@@ -205,11 +206,11 @@ def create_checks(connection: duckdb.DuckDBPyConnection, checks: Sequence[CheckR
     connection.execute(
         "create table main._checks (check_name varchar, table_name varchar, column_name varchar, "
         "kind varchar, severity varchar, owner varchar, description varchar, verdict varchar, "
-        "failing_count bigint)"
+        "first_aid varchar, failing_count bigint)"
     )
     if checks:
         connection.executemany(
-            "insert into main._checks values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert into main._checks values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [[getattr(check, name) for name in _CHECK_FIELDS] for check in checks],
         )
     comment(connection, "_checks", _TABLES["_checks"], _CHECKS)

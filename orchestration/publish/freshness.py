@@ -1,7 +1,9 @@
 """How old each source's data may be, and how old it is.
 
-Belongs here: what a manifest says of each source table. A source that never delivered promised
-nothing; one whose last good delivery is older than its contract allows is stale.
+Belongs here: what a manifest says of each source table. One that never delivered promised nothing.
+A table is stale when its last good delivery is older than its contract allows, and its source was
+silent as long or what came since was refused or held: a table on which nothing changed is not
+delivered, and not stale.
 """
 
 from __future__ import annotations
@@ -53,14 +55,20 @@ def describe_sources(
     by_table: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for entry in inputs:
         by_table.setdefault((entry["source"], entry["entity"]), []).append(entry)
+    newest: dict[str, str] = {}
+    for entry in inputs:
+        if entry["status"] == "loaded":
+            newest[entry["source"]] = max(newest.get(entry["source"], ""), entry["received_at"])
     return {
-        f"{source}/{entity}": _describe(entries, freshness.get((source, entity)), as_of)
+        f"{source}/{entity}": _describe(
+            entries, freshness.get((source, entity)), newest.get(source, ""), as_of
+        )
         for (source, entity), entries in sorted(by_table.items())
     }
 
 
 def _describe(
-    entries: Sequence[Mapping[str, Any]], days: float | None, as_of: datetime
+    entries: Sequence[Mapping[str, Any]], days: float | None, source_at: str, as_of: datetime
 ) -> dict[str, Any]:
     statuses = [entry["status"] for entry in entries]
     good = [entry for entry in entries if entry["status"] == "loaded"]
@@ -68,7 +76,9 @@ def _describe(
     watermark = newest["received_at"] if newest else None
     is_stale = False
     if days is not None and watermark is not None:
-        is_stale = datetime.strptime(watermark, _INSTANT) < as_of - timedelta(days=days)
+        oldest = (as_of - timedelta(days=days)).strftime(_INSTANT)
+        bad = [e["received_at"] for e in entries if e["status"] != "loaded"]
+        is_stale = watermark < oldest and (source_at < oldest or max(bad, default="") > watermark)
     return {
         "deliveries": {name: statuses.count(name) for name in ("loaded", "refused", "held")},
         **{name: sum(int(entry[name]) for entry in entries) for name in _COUNTS},

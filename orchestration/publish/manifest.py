@@ -21,10 +21,10 @@ from orchestration.gate.audit import CheckResult
 from orchestration.gate.contracts import ProductContract
 from orchestration.publish import files
 from orchestration.publish.describing import Release
-from orchestration.publish.staging import MANIFEST_NAME, Staged
+from orchestration.publish.staging import Staged
 from orchestration.settings import Settings
 
-FILE_NAME = MANIFEST_NAME
+FILE_NAME = "manifest.json"
 FORMAT = 1
 
 

@@ -83,7 +83,13 @@ def select_published(contract: ProductContract, found: Mapping[str, str]) -> str
             f"data_contracts/products/{contract.table}.odcs.yaml",
             "Bring the model and its contract together.",
         )
-    selected = ", ".join(_published(name, found[name]) for name in columns)
+    cells = contract.small_cells
+    selected = ", ".join(
+        f"case when {cells.condition} then null else {_rounded(name, found[name])} end as {name}"
+        if cells is not None and name in cells.hidden and {cells.by, cells.people} <= set(found)
+        else _published(name, found[name])
+        for name in columns
+    )
     return f"select {selected} from source.{contract.schema}.{contract.table}"
 
 
@@ -201,6 +207,9 @@ def _layout(select: str, order: str, columns: Mapping[str, str]) -> str:
 
 
 def _published(name: str, data_type: str) -> str:
-    if data_type in ("DOUBLE", "FLOAT"):
-        return f"round({name}, {_FLOAT_DECIMALS}) as {name}"
-    return name
+    rounded = _rounded(name, data_type)
+    return name if rounded == name else f"{rounded} as {name}"
+
+
+def _rounded(name: str, data_type: str) -> str:
+    return f"round({name}, {_FLOAT_DECIMALS})" if data_type in ("DOUBLE", "FLOAT") else name

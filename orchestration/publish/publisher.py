@@ -21,17 +21,19 @@ import duckdb
 from orchestration.errors import JourneylineError
 from orchestration.gate.audit import FAILED, PASSED, WARNED, CheckResult, audit
 from orchestration.gate.checks import AuditContext
-from orchestration.gate.contracts import load_product_contracts
+from orchestration.gate.contracts import ProductContract, load_product_contracts
 from orchestration.gate.kpi_bounds import load_kpi_bounds
 from orchestration.gate.operator import Operator
 from orchestration.gate.refusal import override_failed, refuse_failed
+from orchestration.gate.versions import read_served, refuse_breaking_changes, served_contracts
 from orchestration.pipeline.locking import writing
-from orchestration.publish import database, files, journal, manifest
+from orchestration.publish import database, files, journal, manifest, quality_page
 from orchestration.publish.describing import Release
 from orchestration.publish.flipping import STAGING, flip, free_id, recover, used_ids
 from orchestration.publish.freshness import describe_sources, load_freshness
 from orchestration.publish.parquet import Served
 from orchestration.publish.policy import load_policy
+from orchestration.publish.quality_page import render_quality_page
 from orchestration.publish.staging import Staged, prove_unchanged, require_sealed, stage
 from orchestration.settings import Settings
 
@@ -121,7 +123,12 @@ def publish(
             finally:
                 with suppress(OSError):
                     files.remove_tree(settings.releases / STAGING)
-    except (OSError, duckdb.IOException, duckdb.FatalException) as error:
+    except (
+        OSError,
+        duckdb.IOException,
+        duckdb.FatalException,
+        duckdb.TransactionException,
+    ) as error:
         raise JourneylineError(
             f"The release could not be written: {error}",
             str(settings.releases),
@@ -173,8 +180,8 @@ def _stage(
 ) -> _Candidate:
     folder = settings.releases / STAGING / "candidate"
     folder.mkdir(parents=True)
-    contracts = load_product_contracts(settings.contracts / "products")
     known: dict[str, Any] = _current_manifest(settings)
+    contracts = _contracts(settings, known)
     staged = stage(
         settings,
         contracts,
@@ -193,6 +200,19 @@ def _stage(
     on_step("audited")
     content_hash = manifest.content_hash(contracts, staged.hashes, results)
     return _Candidate(staged, as_of, results, content_hash)
+
+
+def _contracts(settings: Settings, known: dict[str, Any]) -> tuple[ProductContract, ...]:
+    """The contracts to publish by, proved not to break what the current release serves."""
+    given = load_product_contracts(settings.contracts / "products")
+    contracts = served_contracts(given, _as_of(settings))
+    if known:
+        with database.reading(settings.current.resolve() / database.FILE_NAME) as connection:
+            served = read_served(connection)
+        versions = {table: entry["contract_version"] for table, entry in known["tables"].items()}
+        expired = [contract for contract in given if contract not in contracts]
+        refuse_breaking_changes(contracts, expired, served, versions)
+    return contracts
 
 
 def _reason_not_to_publish(
@@ -246,18 +266,22 @@ def _free_release_id(settings: Settings, candidate: _Candidate) -> str:
     return free_id(name, used_ids(settings))
 
 
-def _write_manifest(settings: Settings, candidate: _Candidate, release: Release) -> str:
-    """Write the manifest; gives its text."""
+def _write_manifest(settings: Settings, candidate: _Candidate, release: Release) -> dict[str, str]:
+    """Write the quality page and the manifest; gives the texts."""
     staged = candidate.staged
     with database.reading(staged.path) as connection:
         inputs = manifest.describe_inputs(connection)
     current_rows = _current_rows(_current_manifest(settings))
+    deltas = {table: rows - current_rows.get(table, 0) for table, rows in staged.rows.items()}
+    as_of = manifest.instant(release.as_of)
+    page = render_quality_page(candidate.results, staged.rows, deltas, as_of)
+    files.write_durably(candidate.folder / quality_page.FILE_NAME, page)
     tables = manifest.describe_tables(staged, current_rows)
     sources = describe_sources(inputs, load_freshness(settings), release.as_of)
     content = manifest.render(release, inputs, sources, tables, manifest.describe_files(staged))
     text = json.dumps(content, indent=2) + "\n"
     files.write_durably(candidate.folder / manifest.FILE_NAME, text)
-    return text
+    return {manifest.FILE_NAME: text, quality_page.FILE_NAME: page}
 
 
 def _move(settings: Settings, candidate: _Candidate, release: Release) -> None:

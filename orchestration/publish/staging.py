@@ -6,7 +6,7 @@ Belongs here: building them and proving that they are still what was audited.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from orchestration.publish import database, files, parquet
 from orchestration.settings import Settings
 
 ADDED = {"_checks", "_release"}
-MANIFEST_NAME = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -113,20 +112,22 @@ def prove_unchanged(staged: Staged) -> str:
     return database_hash
 
 
-def require_sealed(folder: Path, staged: Staged, database_hash: str, manifest_text: str) -> None:
+def require_sealed(
+    folder: Path, staged: Staged, database_hash: str, written: Mapping[str, str]
+) -> None:
     """Prove, as the last thing before the flip, that a release holds what was audited.
 
     Args:
         folder: The release, where it will be served.
         staged: The candidate that it was.
         database_hash: SHA-256 of the DuckDB file that was proved.
-        manifest_text: The manifest as it was written.
+        written: Text of every other file, such as the manifest, by name.
 
     Raises:
         JourneylineError: A file has other bytes, is missing, or was added.
     """
     expected = {**staged.hashes, database.FILE_NAME: database_hash}
-    expected[MANIFEST_NAME] = hashlib.sha256(manifest_text.encode()).hexdigest()
+    expected |= {name: hashlib.sha256(text.encode()).hexdigest() for name, text in written.items()}
     found = {name: files.sha256_of(folder / name) for name in files.files_under(folder)}
     if found != expected:
         raise _tampered(folder)

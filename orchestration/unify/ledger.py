@@ -22,6 +22,7 @@ import duckdb
 
 from orchestration import warehouse
 from orchestration.keys import hmac_blocks, ledger_key
+from orchestration.privacy.handles import read_tombstones
 from orchestration.settings import Settings
 from orchestration.unify import fold
 
@@ -59,6 +60,7 @@ def update_ledger(settings: Settings) -> LedgerReport:
         folder = settings.identity / "ledger"
         folder.mkdir(parents=True, exist_ok=True)
         _read_ledger(connection, folder)
+        _read_tombstones(connection, settings)
         fold.prepare_records(connection)
         instants = fold.waiting_instants(connection)
         for instant in instants:
@@ -103,6 +105,13 @@ def _read_ledger(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
             [str(folder / "*.parquet")],
         )
     connection.execute("create or replace temp table ledger_before as select * from ledger")
+
+
+def _read_tombstones(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    connection.execute(
+        "create or replace temp table tombstones as select unnest(?::text[]) as hash",
+        [sorted(read_tombstones(settings))],
+    )
 
 
 def _append(connection: duckdb.DuckDBPyConnection, folder: Path, instant: datetime) -> None:
@@ -259,6 +268,16 @@ _REBUILT = {
         select instant, instant, change, customer_id, other_customer_id, rule, evidence
         from ledger
         where change <> 'assigned'
+            -- An erased person leaves no history: their id bears no record any more.
+            and not (
+                ledger_hash('customer_id:' || customer_id) in (from tombstones)
+                and customer_id not in (select customer_id from identity.customer_records)
+            )
+            and not coalesce(
+                ledger_hash('customer_id:' || other_customer_id) in (from tombstones)
+                and other_customer_id not in (select customer_id from identity.customer_records),
+                false
+            )
     """,
     "aliases": """
         with first_records as (

@@ -187,23 +187,18 @@ def _fill_zendesk(vendor: Zendesk, company: Settings) -> None:
     vendor.tables["ticket_events"] = audits
 
 
-def write_fivetran(company: Settings, folder: Path) -> None:
+def write_fivetran_desk(company: Settings, folder: Path) -> None:
     """Write a company's support desk as the tables that Fivetran lands of it."""
-    folder.mkdir()
+
+    def shown(entity: str) -> list[Record]:
+        return newest(landed(company, "zendesk", entity), "id", "updated_at")
+
     tables = {
-        "user": [
-            _flat(row) for row in newest(landed(company, "zendesk", "users"), "id", "updated_at")
-        ],
-        "group": [_flat(row) for row in landed(company, "zendesk", "groups")],
-        "satisfaction_rating": [
-            _flat(row)
-            for row in newest(
-                landed(company, "zendesk", "satisfaction_ratings"), "id", "updated_at"
-            )
-        ],
+        "user": [_flat(row) for row in shown("users")],
+        "group": [_flat(row) for row in shown("groups")],
+        "satisfaction_rating": [_flat(row) for row in shown("satisfaction_ratings")],
         "ticket": [
-            {**_flat(row), "via_channel": row["via"]["channel"]}
-            for row in newest(landed(company, "zendesk", "tickets"), "id", "updated_at")
+            {**_flat(row), "via_channel": row["via"]["channel"]} for row in shown("tickets")
         ],
         "ticket_comment": [
             {
@@ -222,9 +217,48 @@ def write_fivetran(company: Settings, folder: Path) -> None:
             for row in landed(company, "zendesk", "ticket_events")
         ],
     }
+    _write(folder, tables)
+
+
+def write_fivetran_mail(company: Settings, folder: Path) -> None:
+    """Write a company's e-mail as the tables that Fivetran lands of it."""
+    members = newest(landed(company, "mailchimp", "members"), "unique_email_id", "last_changed")
+    happened: dict[str, list[Record]] = defaultdict(list)
+    for row in landed(company, "mailchimp", "email_activity"):
+        table = {"sent": "campaign_recipient", "unsub": "unsubscribe"}.get(
+            row["action"], "campaign_recipient_activity"
+        )
+        happened[table].append(
+            {
+                **{name: row[name] for name in ("campaign_id", "list_id", "action", "url")},
+                "member_id": row["email_id"],
+                "bounce_type": row["type"],
+                "timestamp": _plain_time(row["timestamp"]),
+            }
+        )
+    tables = {
+        "member": [
+            {
+                **_flat(row),
+                **{f"merge_{name.lower()}": value for name, value in row["merge_fields"].items()},
+                "country_code": row["location"]["country_code"],
+            }
+            for row in members
+        ],
+        "campaign": [
+            {**_flat(row), **row["settings"], **row["recipients"]}
+            for row in landed(company, "mailchimp", "campaigns")
+        ],
+        **happened,
+    }
+    _write(folder, tables)
+
+
+def _write(folder: Path, tables: dict[str, list[Record]]) -> None:
+    folder.mkdir()
+    synced = {"_fivetran_synced": "2025-07-04 01:00:00.000", "_fivetran_deleted": "FALSE"}
     for name, rows in tables.items():
         with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
-            synced = {"_fivetran_synced": "2025-07-04 01:00:00.000", "_fivetran_deleted": "FALSE"}
             writer = csv.DictWriter(file, [*rows[0], *synced])
             writer.writeheader()
             writer.writerows({**row, **synced} for row in rows)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 Answerer = Callable[[Request], Any]
@@ -25,6 +25,13 @@ class Asked:
     body: Any
 
 
+class _Quiet(WSGIRequestHandler):
+    """Answers without a line in the log."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        return None
+
+
 class LocalApi:
     """Serves one vendor's API; `faults[n]` answers the n-th request instead of the vendor."""
 
@@ -33,7 +40,9 @@ class LocalApi:
         self.faults: dict[int, Answerer] = {}
         self._answer = answer
         self._authorization = authorization
-        self._server = make_server("127.0.0.1", 0, self._application, threaded=True)
+        self._server = make_server(
+            "127.0.0.1", 0, self._application, threaded=True, request_handler=_Quiet
+        )
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
         )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from demo_vendors import served, write_fivetran
+from demo_vendors import served, write_fivetran_desk, write_fivetran_mail
 from fetch_home import project_with
 
 from orchestration import warehouse
@@ -92,26 +92,27 @@ def test_what_is_fetched_reaches_profiles_and_touchpoints_as_files_do(
 
 
 @pytest.mark.slow
-def test_a_support_desk_that_fivetran_landed_has_the_touchpoints_of_its_files(
+def test_what_fivetran_landed_has_the_touchpoints_of_the_same_files(
     tmp_path: Path, by_files: Settings
 ) -> None:
-    write_fivetran(by_files, tmp_path / "tables")
-    tables = [path.name for path in (by_files.landing / "zendesk").iterdir()]
-    entry = {
-        "kind": "elt",
-        "tool": "fivetran",
-        "vendor": "zendesk",
-        "folder": str(tmp_path / "tables"),
-        "tables": {table: {} for table in tables},
-    }
-    fetched = project_with(tmp_path, "zendesk", entry)
+    write_fivetran_desk(by_files, tmp_path / "desk")
+    write_fivetran_mail(by_files, tmp_path / "mail")
+    for vendor, folder in (("zendesk", "desk"), ("mailchimp", "mail")):
+        entry = {
+            "kind": "elt",
+            "tool": "fivetran",
+            "vendor": vendor,
+            "folder": str(tmp_path / folder),
+            "tables": {path.name: {} for path in (by_files.landing / vendor).iterdir()},
+        }
+        fetched = project_with(tmp_path, vendor, entry)
     shutil.copytree(by_files.keys, fetched.keys)
     for source in by_files.landing.iterdir():
-        if source.is_dir() and source.name != "zendesk":
+        if source.is_dir() and source.name not in ("zendesk", "mailchimp"):
             shutil.copytree(source, fetched.landing / source.name)
     arrival = last_arrival(by_files)
     report = fetch_tables(fetched, (), lambda line: None, lambda: arrival)
-    assert len(report) == 6
+    assert len(report) == 9
     assert [one.error for one in report if one.error or not one.records] == []
     outcome = run_nights(fetched)
     assert outcome.load is not None and outcome.load.quarantined == 0

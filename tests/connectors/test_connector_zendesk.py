@@ -226,6 +226,15 @@ def test_child_events_become_changes_and_comments(tmp_path: Path, zendesk: Zende
     assert (row["via"], row["public"]) == ({"channel": "Web"}, True)
 
 
+def test_an_event_that_tells_its_time_in_seconds_has_it(tmp_path: Path, zendesk: Zendesk) -> None:
+    change = {"id": 12, "event_type": "Change", "status": "open", "previous_value": "new"}
+    event = {"id": 4, "ticket_id": 5, "timestamp": 1741006800, "child_events": [change]}
+    zendesk.api.faults[1] = lambda request: {"ticket_events": [event], "end_of_stream": True}
+    settings = project(tmp_path, zendesk, "ticket_events")
+    fetch(settings, "zendesk/ticket_events")
+    assert landed_records(settings)[0]["created_at"] == "2025-03-03T13:00:00+00:00"
+
+
 def test_lists_are_taken_by_pages_and_ratings_looked_back_for(
     tmp_path: Path, zendesk: Zendesk
 ) -> None:

@@ -38,21 +38,30 @@ def own_project(settings: Settings, folder: Path) -> Settings:
 
 def tables_of(settings: Settings) -> dict[str, list[tuple[object, ...]]]:
     """Rows of every published table of the current release, in one order."""
-    release = settings.current.resolve()
     found = {}
     with duckdb.connect() as connection:
-        for path in sorted((release / "parquet").rglob("*.parquet")):
-            rows = connection.execute(f"select * from '{path}' order by all").fetchall()
-            found[path.stem] = found.get(path.stem, []) + rows
+        for table, files in files_of(settings).items():
+            query = "select * from read_parquet(?) order by all"
+            found[table] = connection.execute(query, [files]).fetchall()
     return found
 
 
 def customers_in(settings: Settings, table: str) -> int | None:
     """The place of `customer_id` among a table's columns."""
-    path = next((settings.current.resolve() / "parquet").rglob(f"{table}*.parquet"))
     with duckdb.connect() as connection:
+        path = files_of(settings)[table][0]
         names = [row[0] for row in connection.execute(f"describe from '{path}'").fetchall()]
     return names.index("customer_id") if "customer_id" in names else None
+
+
+def files_of(settings: Settings) -> dict[str, list[str]]:
+    """The Parquet files of each table; one with months has a file a month."""
+    folder = settings.current.resolve() / "parquet"
+    found: dict[str, list[str]] = {}
+    for path in sorted(folder.rglob("*.parquet")):
+        table = path.relative_to(folder).parts[0].removesuffix(".parquet")
+        found.setdefault(table, []).append(str(path))
+    return found
 
 
 @pytest.fixture(scope="module")

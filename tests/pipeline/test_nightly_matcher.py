@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from pathlib import Path
@@ -10,6 +11,7 @@ import duckdb
 import pytest
 from built_company import Built
 
+from orchestration.cli.main import _run
 from orchestration.settings import REPO_ROOT
 from orchestration.unify.explain import explain
 from orchestration.unify.model import load_model
@@ -116,3 +118,30 @@ def test_why_takes_identifiers_and_shows_none(built: Built, kind: str) -> None:
     assert why.left_records
     assert value not in repr(why)
     assert Path(built.settings.warehouse).exists()
+
+
+def test_the_command_line_says_why_and_what_waits(
+    built: Built, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with duckdb.connect(str(built.settings.warehouse), read_only=True) as connection:
+        left, right = connection.execute(
+            "select left_record_key, right_record_key from unify.int_match_edges "
+            "where dead_at is null and rule = 'probabilistic' order by all limit 1"
+        ).fetchone() or ("", "")
+    home = ["--home", str(built.settings.home), "identity"]
+    assert _run([*home, "why", left, right, "--json"]) == 0
+    why = json.loads(capsys.readouterr().out)
+    assert why["is_one_customer"]
+    assert [link["records"] for link in why["chain"]] == [[left, right]]
+    assert {row["record"] for row in why["chain"][0]["source_rows"]} == {left, right}
+    assert _run([*home, "why", left, right]) == 0
+    told = capsys.readouterr().out
+    assert why["left_customers"][0] in told
+    assert _run([*home, "review", "--json"]) == 0
+    queue = json.loads(capsys.readouterr().out)
+    assert queue["waiting"] >= len(queue["pairs"]) > 0
+    for pair in queue["pairs"]:
+        outcomes = [weight for _, weight in pair["outcomes"]]
+        assert abs(sum(outcomes[:-1]) - outcomes[-1]) < 1e-6
+        assert 0.5 <= pair["probability"] < 0.99
+    assert _run([*home, "why", left, "nobody@nowhere.example"]) == 2

@@ -142,6 +142,21 @@ def write_contract(project: Path, table: str, **changes: Any) -> None:
     (folder / f"{table}.odcs.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
 
 
+def break_contract(settings: Settings, *, version: str, beside: str | None = None) -> None:
+    """Rename a published column; serve the old shape beside it until a day, if one is given."""
+    contract = settings.contracts / "products" / "dim_customers.odcs.yaml"
+    old = contract.read_text()
+    contract.write_text(old.replace("country", "land").replace("1.0.0", version))
+    if beside is not None:
+        document = yaml.safe_load(old.replace("dim_customers", "dim_customers_v1"))
+        until = {"property": "servedUntil", "value": beside}
+        document["schema"][0]["customProperties"].append(until)
+        path = contract.with_name("dim_customers_v1.odcs.yaml")
+        path.write_text(yaml.safe_dump(document), encoding="utf-8")
+        change(settings, "create table unify.dim_customers_v1 as from unify.dim_customers")
+    change(settings, "alter table unify.dim_customers rename country to land")
+
+
 def parquet_bytes(settings: Settings) -> dict[str, bytes]:
     """Every Parquet file of the current release."""
     root = settings.current / "parquet"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import duckdb
 import publishing
 import pytest
 
 from orchestration.errors import JourneylineError
 from orchestration.gate.audit import CheckResult, audit
-from orchestration.gate.checks import AuditContext, KpiBound
+from orchestration.gate.checks import AuditContext, KpiBound, derive_checks
 from orchestration.gate.contracts import load_product_contracts
 from orchestration.publish import files
 from orchestration.publish.publisher import publish
@@ -46,10 +47,20 @@ CASES = {
     "alter table journey.fct_touchpoints alter handling_seconds type integer": {
         "fct_touchpoints.columns"
     },
-    "alter table unify.dim_customers drop country": {"dim_customers.columns"},
+    "alter table unify.dim_customers drop country": {
+        "dim_customers.columns",
+        "dim_customers.personal_data",
+    },
     "alter table journey.fct_touchpoints drop direction": {
         "fct_touchpoints.columns",
         "fct_touchpoints.direction.in_set",
+        "fct_touchpoints.personal_data",
+    },
+    "update unify.dim_customers set country = 'ann@example.com' where customer_id = 'c1'": {
+        "dim_customers.personal_data"
+    },
+    "update unify.dim_customers set country = 'call +49 151 2345678' where customer_id = 'c1'": {
+        "dim_customers.personal_data"
     },
     "delete from unify.fct_identity_history where customer_id = 'c3'": {"customers_have_history"},
     "update ingest.deliveries set accepted_count = accepted_count - 1": {"row_ledger_balances"},
@@ -82,13 +93,14 @@ def test_a_release_is_refused_with_the_rule_the_count_and_samples(tmp_path: Path
     message = str(raised.value)
     assert "fct_touchpoints.direction.in_set" in message
     assert "Rows that break it: 7" in message
-    assert message.count("touchpoint_id=") == 5
+    assert message.count("touchpoint_id=") == 10
     assert "<e-mail>" in message
     assert "ann@example.com" not in message
     assert settings.current.resolve() == before
     assert not (settings.releases / ".staging").exists()
-    (kept,) = json.loads((settings.logs / "last_refusal.json").read_text())
-    assert (kept["verdict"], kept["failing_count"]) == ("failed", 7)
+    kept = {r["name"]: r for r in json.loads((settings.logs / "last_refusal.json").read_text())}
+    assert set(kept) == {"fct_touchpoints.direction.in_set", "fct_touchpoints.personal_data"}
+    assert {(r["verdict"], r["failing_count"]) for r in kept.values()} == {("failed", 7)}
 
 
 def test_a_table_that_shrank_is_a_warning_and_does_not_stop_the_release(tmp_path: Path) -> None:
@@ -158,3 +170,49 @@ def test_a_kpi_outside_of_its_bounds_stops_the_release(tmp_path: Path) -> None:
     assert {name: r.verdict for name, r in failed.items()} == {
         "fct_kpi_values.churn_share.kpi_bound": "failed"
     }
+
+
+def test_small_cells_by_agent_or_department_are_not_published(tmp_path: Path) -> None:
+    settings = publishing.make_home(tmp_path)
+    add_products(settings)
+    publishing.change(
+        settings,
+        """
+        insert into measure.fct_kpi_values by name
+        select
+            'csat_share' as kpi, 'month' as grain, col0 as slice_type, col1 as slice_value,
+            0.5 as value, 1 as numerator, col2 as denominator, date '2025-10-01' as period_start
+        from (values
+            ('agent', 'a1', 4), ('agent', 'a2', 5), ('department', 'sales', 1), ('plan', 'pro', 1)
+        )
+        """,
+    )
+    assert broken(settings) == {}
+    path = settings.home / "candidate" / "parquet" / "fct_kpi_values" / "fct_kpi_values.parquet"
+    rows = duckdb.sql(
+        f"select slice_value, value, numerator, denominator from '{path}' "
+        "where kpi = 'csat_share' order by 1"
+    ).fetchall()
+    assert rows == [
+        ("a1", None, None, None),
+        ("a2", 0.5, 1.0, 5.0),
+        ("pro", 0.5, 1.0, 1.0),
+        ("sales", None, None, None),
+    ]
+
+
+def test_a_small_cell_whose_column_is_not_listed_stops_the_release(tmp_path: Path) -> None:
+    contracts = load_product_contracts(Settings(home=tmp_path).contracts / "products")
+    (kpis,) = [contract for contract in contracts if contract.table == "fct_kpi_values"]
+    (check,) = [
+        check for check in derive_checks([kpis], AuditContext()) if check.kind == "small_cells"
+    ]
+    columns = ", ".join(f"{c.name} {c.data_type}" for c in kpis.columns)
+    with duckdb.connect() as connection:
+        connection.execute(f"create table fct_kpi_values ({columns})")
+        connection.execute(
+            "insert into fct_kpi_values by name select 'agent' as slice_type, 0.5 as value, "
+            "4 as denominator union all by name select 'agent' as slice_type, 0.5 as value, "
+            "5 as denominator"
+        )
+        assert len(connection.execute(check.failing_rows).fetchall()) == 1

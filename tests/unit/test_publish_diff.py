@@ -79,13 +79,12 @@ def test_a_changed_rule_is_named(settings: Settings) -> None:
 
 
 def test_changed_columns_are_named(settings: Settings) -> None:
-    contract = settings.contracts / "products" / "dim_customers.odcs.yaml"
-    contract.write_text(contract.read_text().replace("country", "land"))
-    publishing.change(settings, "alter table unify.dim_customers rename country to land")
+    publishing.break_contract(settings, version="2.0.0", beside="2026-12-31")
     publish(settings, "run-2")
-    (customers,) = compare_releases(settings).tables
+    customers, beside = compare_releases(settings).tables
     assert customers.columns == ("added: land", "removed: country")
     assert (customers.added, customers.changed) == (0, 0)
+    assert (beside.table, beside.why) == ("dim_customers_v1", ("the table is new",))
 
 
 def test_two_releases_can_be_named_and_one_without_another_cannot_be_compared(

@@ -81,7 +81,14 @@ TAKEN_OUT: dict[str, Callable[[Path], bool]] = {
 }
 
 
-@pytest.mark.parametrize("is_taken_out", TAKEN_OUT.values(), ids=TAKEN_OUT.keys())
+QUICK = {"a folder of Parquet", "the journal", "the home folder"}
+CASES = [
+    pytest.param(case, id=name, marks=() if name in QUICK else pytest.mark.slow)
+    for name, case in TAKEN_OUT.items()
+]
+
+
+@pytest.mark.parametrize("is_taken_out", CASES)
 def test_an_fsync_that_is_taken_out_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_taken_out: Callable[[Path], bool]
 ) -> None:

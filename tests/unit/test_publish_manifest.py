@@ -113,3 +113,28 @@ def test_a_source_that_stands_still_is_named_and_stops_nothing(
         assert connection.execute(
             "select check_name, severity from _checks where verdict = 'warned'"
         ).fetchall() == [("hubspot.contacts.freshness", "warning")]
+
+
+COPY = (
+    "insert into ingest.deliveries select * replace ({}) from ingest.deliveries "
+    "where entity = 'contacts'; update pipeline.clock set as_of = timestamp '2026-03-01'"
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "is_stale"),
+    [
+        ("'deals' as entity, timestamp '2026-02-28 12:00:00' as received_at", False),
+        ("'deals' as entity, timestamp '2026-02-27 12:00:00' as received_at", True),
+        ("'held' as status, timestamp '2026-02-28 12:00:00' as received_at", True),
+        ("timestamp '2026-02-28 12:00:00' as received_at", False),
+    ],
+)
+def test_a_table_without_changes_is_not_stale_while_its_source_delivers(
+    settings: Settings, tmp_path: Path, change: str, is_stale: bool
+) -> None:
+    later = publishing.copy_home(settings, tmp_path)
+    publishing.change(later, COPY.format(change))
+    report = publish(later, "run-2")
+    assert report.checks_warned == int(is_stale)
+    assert show_release(later)["sources"]["hubspot/contacts"]["is_stale"] is is_stale

@@ -135,7 +135,7 @@ def test_a_month_that_did_not_change_is_a_hard_link_to_the_release_before(tmp_pa
     for name, is_same in (("2025-10", True), ("2025-11", True), ("2025-12", False)):
         path = f"{facts}/{name}.parquet"
         assert (first / path).samefile(second / path) is is_same, name
-    assert verify_release(settings, first.name).files_count == 6
+    assert verify_release(settings, first.name).files_count == 7
     assert verify_release(settings).release_id == second.name
 
 
@@ -172,7 +172,7 @@ def test_a_tampered_file_does_not_spread_to_the_next_release(tmp_path: Path) -> 
     file.write_bytes(b"not parquet")
     publishing.add_night(settings)
     publish(settings, "run-2")
-    assert verify_release(settings).files_count == 6
+    assert verify_release(settings).files_count == 7
 
 
 def test_a_candidate_edited_after_the_audit_is_refused(tmp_path: Path) -> None:

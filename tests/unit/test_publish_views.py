@@ -47,7 +47,7 @@ def test_above_the_bound_monthly_tables_are_views_over_the_releases_own_parquet(
                  f"read_parquet('{large.current.resolve()}/parquet/fct_touchpoints/*', "
                  "filename = true)") == [(f"releases/{large.current.resolve().name}",)]  # fmt: skip
     assert show_release(large)["tables"]["fct_touchpoints"]["is_view"] is True
-    assert verify_release(large).files_count == 6
+    assert verify_release(large).files_count == 7
     uncommented = "select column_name from duckdb_columns() where comment is null and not internal"
     assert query(large, uncommented) == []
 
@@ -79,7 +79,7 @@ def test_a_moved_home_is_mended_by_twins_and_nothing_is_edited(
     assert moved.current.resolve().name == report.replaced[current] == f"{current}-2"
     assert {r.release_id for r in list_releases(moved)} == set(report.replaced.values())
     for release in list_releases(moved):
-        assert verify_release(moved, release.release_id).files_count == 6
+        assert verify_release(moved, release.release_id).files_count == 7
     assert show_release(moved)["relocates"] == current
     assert str(moved.home) in str(query(moved, "select sql from duckdb_views() "
                                         "where view_name = 'fct_touchpoints'"))  # fmt: skip
@@ -93,7 +93,14 @@ def test_a_moved_home_is_mended_by_twins_and_nothing_is_edited(
     assert sorted(p.name for p in moved.releases.iterdir() if p.name.startswith(".")) == []
 
 
-@pytest.mark.parametrize("last_step", ["described", "moved", "journalled"])
+@pytest.mark.parametrize(
+    "last_step",
+    [
+        "described",
+        pytest.param("moved", marks=pytest.mark.slow),
+        pytest.param("journalled", marks=pytest.mark.slow),
+    ],
+)
 def test_a_publisher_of_views_that_dies_leaves_nothing(
     large: Settings, tmp_path: Path, last_step: str
 ) -> None:
@@ -108,7 +115,7 @@ def test_a_publisher_of_views_that_dies_leaves_nothing(
 
     with pytest.raises(KeyboardInterrupt):
         publish(moved, "run-3", on_step=die)
-    assert verify_release(moved).files_count == 6
+    assert verify_release(moved).files_count == 7
     assert publish(moved, "run-4").published
     assert not [path for path in moved.releases.iterdir() if path.is_symlink()]
     assert len(list_releases(moved)) == 3

@@ -43,8 +43,10 @@ pairs_weighed as (
     left join term_weights as {{ comparison }}_terms
         on
             {{ comparison }}_terms.comparison = '{{ comparison }}'
-            and pair_comparisons.{{ comparison }}_level = {{ level }}
-            and pair_comparisons.left_{{ comparison }} = {{ comparison }}_terms.term
+            and case
+                when pair_comparisons.{{ comparison }}_level = {{ level }}
+                    then pair_comparisons.left_{{ comparison }}
+            end = {{ comparison }}_terms.term
     {%- endfor %}
 ),
 

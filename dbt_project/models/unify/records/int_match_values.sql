@@ -31,23 +31,34 @@ shared_values as (
         match_candidates.record_count
 ),
 
-match_values as (
+-- An inner join with an equality, so that each value meets the patterns of its type alone.
+values_blocked as (
     select
         shared_values.rule,
         shared_values.match_value,
         min(blocked_values.reason) as blocked_reason,
-        shared_values.record_count,
-        shared_values.capped_at,
     from shared_values
-    left join blocked_values
+    inner join blocked_values
         on
             shared_values.identifier_type = blocked_values.identifier_type
             and {{ regexp_found('shared_values.match_value', 'blocked_values.pattern') }}
     group by
         shared_values.rule,
+        shared_values.match_value
+),
+
+match_values as (
+    select
+        shared_values.rule,
         shared_values.match_value,
+        values_blocked.blocked_reason,
         shared_values.record_count,
-        shared_values.capped_at
+        shared_values.capped_at,
+    from shared_values
+    left join values_blocked
+        on
+            shared_values.rule = values_blocked.rule
+            and shared_values.match_value = values_blocked.match_value
 )
 
 select * from match_values

@@ -1,0 +1,299 @@
+"""Erasing a person from everything that is kept, so that no re-delivery brings them back.
+
+Order: everything derived is deleted, the tombstone is written, then what it says is carried out on
+landing and releases, and an act in `landing/acts.ndjson` closes it. An erasure without that act was
+interrupted: the next run carries it out from the tombstone alone, before it loads anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+
+from orchestration.errors import EXIT_USAGE, JourneylineError
+from orchestration.followers.following import follow_all
+from orchestration.ingest.contracts import Contract, load_contracts
+from orchestration.ingest.landing import Delivery
+from orchestration.ingest.unpacking import Refused
+from orchestration.pipeline.locking import writing
+from orchestration.privacy import screening
+from orchestration.privacy.handles import (
+    Hash,
+    Privacy,
+    append_tombstone,
+    handles_of,
+    hasher,
+    load_privacy,
+    read_tombstones,
+    tombstones_path,
+)
+from orchestration.privacy.redacting import build_twins
+from orchestration.privacy.resolving import resolve
+from orchestration.publish import files, journal
+from orchestration.publish.flipping import STAGING, recover
+from orchestration.publish.replacing import serve_twins
+from orchestration.settings import Settings
+from orchestration.unify.rules import load_identity_rules
+from orchestration.warehouse import connect
+
+ERASE = "erase"
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What an erasure did; it names nobody.
+
+    Args:
+        erasure_id: Its name, also of its tombstone.
+        at: When, UTC.
+        by: Who asked for it.
+        reason: Why.
+        deliveries: Deliveries that were replaced.
+        erased_rows: Rows that went from them.
+        releases: Redacted twin per release that it took the place of.
+        hashes: Keyed hashes in the tombstone.
+        shared: Identifiers that others bear too, by type; their rows stayed.
+    """
+
+    erasure_id: str
+    at: str
+    by: str
+    reason: str
+    deliveries: int
+    erased_rows: int
+    releases: dict[str, str]
+    hashes: int
+    shared: dict[str, int]
+
+
+def erase_person(
+    settings: Settings,
+    identifier: str,
+    *,
+    by: str,
+    reason: str,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Receipt:
+    """Erase the person whom an identifier means; everything derived has to be rebuilt after it.
+
+    Args:
+        settings: Home and project.
+        identifier: See `resolving.resolve`.
+        by: Who asks for it.
+        reason: Why; it must not name the person.
+        now: The clock of acts.
+
+    Raises:
+        JourneylineError: Nobody or several are meant, or a file cannot be rewritten (exit 2).
+    """
+    from orchestration.pipeline import steps
+
+    if not reason.strip() or identifier.strip().lower() in reason.lower():
+        raise JourneylineError(
+            "An erasure needs a reason, and the reason must not name the person.",
+            "--reason",
+            "Say why, such as a request's number.",
+            EXIT_USAGE,
+        )
+    with writing(settings):
+        steps.prepare(settings)
+        privacy, hashed = load_privacy(settings), hasher(settings)
+        prefix = load_identity_rules(settings).default_phone_prefix
+        person = resolve(settings, privacy, identifier, prefix)
+        contracts = load_contracts(settings)
+        hashes = {hashed(handle) for handle in person.handles}
+        reader = _Reader(privacy, contracts, hashed, prefix)
+        _require_formats(settings, contracts)
+        hashes |= reader.belongings(settings, hashes)
+        at = now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        name = hashlib.sha256("".join(sorted(hashes)).encode()).hexdigest()[:8]
+        erasure_id = f"{at.replace(':', '')}-{name}"
+        steps.delete_derived(settings)
+        shutil.rmtree(settings.logs, ignore_errors=True)
+        append_tombstone(settings, erasure_id, at, hashes)
+        said = {"by": by, "reason": reason, "hashes": len(hashes), "shared": person.shared}
+        return _carry_out(settings, erasure_id, at, said, now)
+
+
+def finish_erasures(
+    settings: Settings, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> None:
+    """Carry out what a dead erasure left undone. Needs the writer lock."""
+    screening.finish_replacement(settings)
+    path = tombstones_path(settings)
+    if not path.exists():
+        return
+    done = {act["erasure_id"] for act in _acts(settings)}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        stone = json.loads(line)
+        if stone["erasure_id"] not in done:
+            said = {"by": "", "reason": "interrupted", "hashes": len(stone["hashes"])}
+            _carry_out(settings, stone["erasure_id"], stone["at"], {**said, "shared": {}}, now)
+
+
+def screen_landing(settings: Settings) -> int:
+    """Take the erased out of deliveries that no load has taken; gives the rows. Needs the lock.
+
+    This is how a re-delivery stays erased: its rows never reach the warehouse.
+    """
+    hashes = read_tombstones(settings)
+    if not hashes:
+        return 0
+    privacy, hashed = load_privacy(settings), hasher(settings)
+    prefix = load_identity_rules(settings).default_phone_prefix
+    contracts = load_contracts(settings)
+    reader = _Reader(privacy, contracts, hashed, prefix)
+    known = _known_deliveries(settings)
+    fresh = [
+        d
+        for d in screening.deliveries(settings)
+        if (d.source, d.entity, d.delivery_id) not in known
+    ]
+    found = [s for d in fresh if (s := reader.screen(d, hashes)) and s.erased is not None]
+    if found:
+        screening.replace_deliveries(settings, contracts, found)
+    return sum(len(item.erased or ()) for item in found)
+
+
+class _Reader:
+    """Reads deliveries and tells which rows name somebody."""
+
+    def __init__(
+        self,
+        privacy: Privacy,
+        contracts: Mapping[tuple[str, str], Contract],
+        hashed: Hash,
+        phone_prefix: str,
+    ) -> None:
+        self._privacy = privacy
+        self._contracts = contracts
+        self._hashed = hashed
+        self._prefix = phone_prefix
+
+    def screen(self, delivery: Delivery, hashes: set[str]) -> screening.Screened | None:
+        """The rows of a delivery that name somebody with one of these hashes."""
+        domains = self._privacy.subjects.get(f"{delivery.source}/{delivery.entity}", {})
+
+        def is_erased(fields: Mapping[str, Any], text: str) -> bool:
+            handles = handles_of(fields, text, domains, self._prefix)
+            return any(self._hashed(handle) in hashes for handle in handles)
+
+        contract = self._contracts.get((delivery.source, delivery.entity))
+        return screening.screen(delivery, contract, is_erased)
+
+    def belongings(self, settings: Settings, hashes: set[str]) -> set[str]:
+        """Hashes of what belongs to the person whole, such as the tickets that they opened."""
+        found: set[str] = set()
+        for domain, belonging in self._privacy.belongings.items():
+            owner_domain = self._privacy.subjects[belonging.table][belonging.owner]
+            for delivery in screening.deliveries(settings):
+                if f"{delivery.source}/{delivery.entity}" != belonging.table:
+                    continue
+                contract = self._contracts.get((delivery.source, delivery.entity))
+                for row in _readable_rows(delivery, contract):
+                    owner, owned = row.get(belonging.owner), row.get(belonging.owned)
+                    if owned and self._hashed((owner_domain, str(owner))) in hashes:
+                        found.add(self._hashed((domain, str(owned))))
+        return found
+
+
+def _readable_rows(delivery: Delivery, contract: Contract | None) -> list[Mapping[str, Any]]:
+    try:
+        return [row.fields for row in screening.rows_of(delivery, contract)]
+    except (Refused, OSError):
+        return []
+
+
+def _require_formats(settings: Settings, contracts: Mapping[tuple[str, str], Contract]) -> None:
+    """Refuse before anything is done where a delivery's rows cannot be taken out."""
+    for delivery in screening.deliveries(settings):
+        contract = contracts.get((delivery.source, delivery.entity))
+        if contract is not None and contract.format == "xlsx":
+            next(screening.rows_of(delivery, contract), None)
+
+
+def _carry_out(
+    settings: Settings,
+    erasure_id: str,
+    at: str,
+    said: Mapping[str, Any],
+    now: Callable[[], datetime],
+) -> Receipt:
+    hashes = read_tombstones(settings)
+    privacy, hashed = load_privacy(settings), hasher(settings)
+    contracts = load_contracts(settings)
+    prefix = load_identity_rules(settings).default_phone_prefix
+    reader = _Reader(privacy, contracts, hashed, prefix)
+    found = [s for d in screening.deliveries(settings) if (s := reader.screen(d, hashes))]
+    if found:
+        screening.replace_deliveries(settings, contracts, found)
+    replaced: dict[str, str] = {}
+    if settings.releases.is_dir():
+        recover(settings, now)
+        try:
+            twins = build_twins(settings, privacy, hashes, now())
+            reported = {"erasure_id": erasure_id}
+            replaced = serve_twins(settings, twins, journal.ERASE, reported, now).replaced
+        finally:
+            files.remove_tree(settings.releases / STAGING)
+    rows = sum(len(item.erased or ()) for item in found)
+    receipt = Receipt(
+        erasure_id=erasure_id,
+        at=at,
+        by=str(said["by"]),
+        reason=str(said["reason"]),
+        deliveries=len(found),
+        erased_rows=rows,
+        releases=replaced,
+        hashes=int(said["hashes"]),
+        shared=dict(said["shared"]),
+    )
+    _append_act(settings, receipt)
+    follow_all(settings)
+    return receipt
+
+
+def _append_act(settings: Settings, receipt: Receipt) -> None:
+    path = settings.landing / "acts.ndjson"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    line = json.dumps({"act": ERASE, **asdict(receipt)}, ensure_ascii=False).encode() + b"\n"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    with os.fdopen(descriptor, "r+b") as file:
+        content = file.read()
+        file.seek(content.rfind(b"\n") + 1)
+        file.truncate()
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
+    files.sync(path.parent)
+
+
+def _acts(settings: Settings) -> list[dict[str, Any]]:
+    path = settings.landing / "acts.ndjson"
+    if not path.exists():
+        return []
+    content = path.read_bytes()
+    lines = content[: content.rfind(b"\n") + 1].splitlines()
+    return [act for line in lines if (act := json.loads(line))["act"] == ERASE]
+
+
+def _known_deliveries(settings: Settings) -> set[tuple[str, str, str]]:
+    if not settings.warehouse.exists():
+        return set()
+    with closing(connect(settings.warehouse, read_only=True)) as connection:
+        try:
+            rows = connection.execute(
+                "select source, entity, delivery_id from ingest.deliveries"
+            ).fetchall()
+        except duckdb.CatalogException:
+            return set()
+    return {(str(s), str(e), str(d)) for s, e, d in rows}

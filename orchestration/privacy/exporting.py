@@ -1,0 +1,90 @@
+"""All that is held about one person: what was delivered, and what readers see of it.
+
+Belongs here: gathering it. Whose it is belongs to `resolving`.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any
+
+from orchestration import warehouse
+from orchestration.ingest.contracts import load_contracts
+from orchestration.ingest.unpacking import Refused
+from orchestration.privacy import screening
+from orchestration.privacy.handles import handles_of, load_privacy
+from orchestration.privacy.resolving import Person, resolve
+from orchestration.publish import database
+from orchestration.settings import Settings
+from orchestration.unify.rules import load_identity_rules
+
+
+def export_person(settings: Settings, identifier: str) -> dict[str, Any]:
+    """Everything that is held about the person whom an identifier means.
+
+    Args:
+        settings: Home and project.
+        identifier: See `resolving.resolve`.
+
+    Returns:
+        `person` (ids, records, handles by domain), `delivered` (rows as received, by source/entity)
+        and `published` (rows of the current release, by table).
+
+    Raises:
+        JourneylineError: Nobody or several are meant (exit 2).
+    """
+    privacy = load_privacy(settings)
+    prefix = load_identity_rules(settings).default_phone_prefix
+    person = resolve(settings, privacy, identifier, prefix)
+    handles: dict[str, list[str]] = {}
+    for domain, value in sorted(person.handles):
+        handles.setdefault(domain, []).append(value)
+    return {
+        "person": {
+            "customer_ids": sorted(person.customer_ids),
+            "records": sorted(person.record_keys),
+            "handles": handles,
+        },
+        "delivered": _delivered(settings, person, prefix),
+        "published": _published(settings, person),
+    }
+
+
+def _delivered(settings: Settings, person: Person, prefix: str) -> dict[str, list[dict[str, Any]]]:
+    contracts = load_contracts(settings)
+    subjects = load_privacy(settings).subjects
+    found: dict[str, list[dict[str, Any]]] = {}
+    for delivery in screening.deliveries(settings):
+        table = f"{delivery.source}/{delivery.entity}"
+        contract = contracts.get((delivery.source, delivery.entity))
+        domains = subjects.get(table, {})
+        try:
+            for row in screening.rows_of(delivery, contract):
+                if handles_of(row.fields, row.text, domains, prefix) & person.handles:
+                    entry = {"delivery_id": delivery.delivery_id, "row_number": row.number}
+                    found.setdefault(table, []).append({**entry, "row": row.text})
+        except (Refused, OSError):
+            continue
+    return found
+
+
+def _published(settings: Settings, person: Person) -> dict[str, list[dict[str, Any]]]:
+    if not settings.current.is_symlink():
+        return {}
+    path = settings.current.resolve() / database.FILE_NAME
+    found: dict[str, list[dict[str, Any]]] = {}
+    with closing(warehouse.connect(path, read_only=True)) as connection:
+        tables = connection.execute(
+            "select table_name from duckdb_columns() where column_name = 'customer_id' "
+            "and not internal order by 1"
+        ).fetchall()
+        for (table,) in tables:
+            cursor = connection.execute(
+                f"select * from {table} where list_contains(?, customer_id) order by all",
+                [sorted(person.customer_ids)],
+            )
+            names = [column[0] for column in cursor.description]
+            rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            if rows:
+                found[str(table)] = rows
+    return found

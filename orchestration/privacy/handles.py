@@ -1,0 +1,136 @@
+"""Handles: what names a person in a row, and the tombstones of those who were erased.
+
+Belongs here: `privacy.yml`, how values are compared, and `identity/tombstones.ndjson`, where
+handles stand as keyed hashes alone. The hash uses the ledger key, which is never rotated.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from orchestration.keys import ledger_key, pseudonym
+from orchestration.proved_yaml import load_proved
+from orchestration.settings import Settings
+
+EMAIL, PHONE, USER, CUSTOMER = "email", "phone", "user_id", "customer_id"
+Handle = tuple[str, str]
+Hash = Callable[[Handle], str]
+_MAILBOX = re.compile(r"[A-Za-z0-9._%+'-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+_TAG = re.compile(r"\+[^@]*@")
+_CACHED = 1 << 20
+
+
+class Belonging(BaseModel):
+    """Rows of `table` whose `owner` is the person name, in `owned`, what is the person's whole."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    table: str
+    owner: str
+    owned: str
+
+
+class Privacy(BaseModel):
+    """`privacy.yml`, proved."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    subjects: dict[str, dict[str, str]]
+    belongings: dict[str, Belonging] = {}
+
+
+def load_privacy(settings: Settings) -> Privacy:
+    """Read and prove `orchestration/config/privacy.yml`.
+
+    Raises:
+        JourneylineError: The file is missing or says something that cannot be (exit 2).
+    """
+    return load_proved(settings.config / "privacy.yml", Privacy)
+
+
+def handles_of(
+    fields: Mapping[str, Any], text: str, domains: Mapping[str, str], phone_prefix: str
+) -> set[Handle]:
+    """What names a person in one row.
+
+    Args:
+        fields: Values by column of the contract.
+        text: The row as it was delivered; e-mail addresses anywhere in it count.
+        domains: Domain per column that names a person.
+        phone_prefix: Prefix of numbers that name no country.
+    """
+    found = {(EMAIL, normalised_email(match)) for match in _MAILBOX.findall(text)}
+    for column, domain in domains.items():
+        value = fields.get(column)
+        if value is None or value == "":
+            continue
+        if domain == PHONE:
+            number = normalised_phone(str(value), phone_prefix)
+            found |= {(PHONE, number)} if number else set()
+        elif domain != EMAIL:
+            found.add((domain, str(value)))
+    return found
+
+
+def normalised_email(value: str) -> str:
+    """An address as it is compared: lower case, no blanks, no plus tag."""
+    return _TAG.sub("@", value.strip().lower())
+
+
+def normalised_phone(value: str, prefix: str) -> str | None:
+    """A number as it is compared: `+` and digits; a national one gets the prefix."""
+    digits = re.sub(r"\D", "", value)
+    if not digits:
+        return None
+    if value.strip().startswith("+"):
+        return f"+{digits}"
+    if digits.startswith("00"):
+        return f"+{digits[2:]}"
+    return prefix + digits.removeprefix("0")
+
+
+def hasher(settings: Settings) -> Hash:
+    """The keyed hash of a handle."""
+    key = ledger_key(settings)
+
+    @lru_cache(_CACHED)
+    def hashed(handle: Handle) -> str:
+        return pseudonym(key, ":".join(handle))
+
+    return hashed
+
+
+def tombstones_path(settings: Settings) -> Path:
+    """Where the tombstones stand."""
+    return settings.identity / "tombstones.ndjson"
+
+
+def read_tombstones(settings: Settings) -> set[str]:
+    """Hashes of every handle of everybody who was erased."""
+    path = tombstones_path(settings)
+    if not path.exists():
+        return set()
+    content = path.read_bytes()
+    complete = content[: content.rfind(b"\n") + 1]
+    return {value for line in complete.splitlines() for value in json.loads(line)["hashes"]}
+
+
+def append_tombstone(settings: Settings, erasure_id: str, at: str, hashes: Iterable[str]) -> None:
+    """Add one line, durably; a line that a dead writer left half written is cut off first."""
+    path = tombstones_path(settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    line = {"erasure_id": erasure_id, "at": at, "hashes": sorted(hashes)}
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "r+b") as file:
+        content = file.read()
+        file.seek(content.rfind(b"\n") + 1)
+        file.truncate()
+        file.write(json.dumps(line).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,227 @@
+"""Who is meant by an identifier: every record, handle and id of one person.
+
+Belongs here: the alias fan-out, read from the warehouse and the id ledger. An address or number
+that another customer's records bear too is shared, and no handle of this person alone.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from orchestration.errors import EXIT_USAGE, JourneylineError
+from orchestration.keys import ledger_key, pseudonym, pseudonym_key
+from orchestration.privacy.handles import (
+    CUSTOMER,
+    EMAIL,
+    PHONE,
+    USER,
+    Handle,
+    Privacy,
+    normalised_email,
+    normalised_phone,
+)
+from orchestration.settings import Settings
+from orchestration.warehouse import connect
+
+_ID_LENGTH = 32
+
+
+@dataclass(frozen=True)
+class Person:
+    """One person, as far as anything here knows.
+
+    Args:
+        customer_ids: The customer's id now, and every id that the records ever bore.
+        record_keys: Records, as `source/entity/record_id`.
+        handles: What names the person and nobody else.
+        shared: Identifiers that others bear too, by type; their rows stay.
+    """
+
+    customer_ids: frozenset[str]
+    record_keys: frozenset[str]
+    handles: frozenset[Handle]
+    shared: dict[str, int]
+
+
+def resolve(settings: Settings, privacy: Privacy, identifier: str, phone_prefix: str) -> Person:
+    """The person that an identifier means.
+
+    Args:
+        settings: The home folder.
+        privacy: Which columns name a person.
+        identifier: An e-mail address, a phone number, a user id, a customer id (an old one too),
+            or a record as `source/entity/record_id`.
+        phone_prefix: Prefix of numbers that name no country.
+
+    Raises:
+        JourneylineError: There is no warehouse to look in, nobody of that name, or several
+            (exit 2).
+    """
+    if not settings.warehouse.exists():
+        raise JourneylineError(
+            "There is no warehouse to find the person in.",
+            str(settings.warehouse),
+            "Type `journeyline run`, then erase.",
+            EXIT_USAGE,
+        )
+    with closing(connect(settings.warehouse, read_only=True)) as connection:
+        handle = _handle(identifier.strip(), phone_prefix)
+        records = _records(connection, handle, identifier.strip())
+        customers = _column(
+            connection,
+            "select distinct customer_id from identity.customer_records "
+            "where list_contains(?, record_key)",
+            [records],
+        )
+        if handle[0] == CUSTOMER:
+            customers = customers or ([handle[1]] if records else [])
+        if len(customers) > 1:
+            raise JourneylineError(
+                f"{len(customers)} customers bear this identifier: {', '.join(sorted(customers))}.",
+                "the identifier given",
+                "Name the one that is meant by its customer id.",
+                EXIT_USAGE,
+            )
+        records += _column(
+            connection,
+            "select record_key from identity.customer_records where list_contains(?, customer_id)",
+            [customers],
+        )
+        if not records and handle[0] != EMAIL:
+            raise JourneylineError(
+                "Nobody here bears this identifier.",
+                "the identifier given",
+                "Give an e-mail address, a phone number with its country, a user id, a customer "
+                "id or source/entity/record_id.",
+                EXIT_USAGE,
+            )
+        return _person(connection, settings, privacy, set(records), set(customers), handle)
+
+
+def _handle(identifier: str, phone_prefix: str) -> Handle:
+    if "@" in identifier:
+        return EMAIL, normalised_email(identifier)
+    if identifier.startswith(("+", "00")):
+        return PHONE, normalised_phone(identifier, phone_prefix) or identifier
+    if len(identifier) == _ID_LENGTH and all(c in "0123456789abcdef" for c in identifier):
+        return CUSTOMER, identifier
+    return USER, identifier
+
+
+def _records(connection: duckdb.DuckDBPyConnection, handle: Handle, identifier: str) -> list[str]:
+    kind, value = handle
+    if kind == CUSTOMER:
+        return _column(
+            connection,
+            "select record_key from identity.customer_records where customer_id = ? or "
+            "customer_id in (select customer_id from identity.aliases where old_customer_id = ?)",
+            [value, value],
+        )
+    if identifier.count("/") >= 2:
+        return _column(
+            connection,
+            "select record_key from identity.customer_records where record_key = ?",
+            [identifier],
+        )
+    return _column(
+        connection,
+        "select distinct record_key from unify.int_record_identifiers "
+        "where identifier_type = ? and identifier_value = ?",
+        [kind, value],
+    )
+
+
+def _person(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    privacy: Privacy,
+    records: set[str],
+    customers: set[str],
+    given: Handle,
+) -> Person:
+    identifiers = connection.execute(
+        """
+        select identifier_type, identifier_value, bool_and(list_contains(?, record_key))
+        from unify.int_record_identifiers
+        group by all
+        having bool_or(list_contains(?, record_key))
+        """,
+        [list(records), list(records)],
+    ).fetchall()
+    handles = {(str(kind), str(value)) for kind, value, is_own in identifiers if is_own}
+    shared: dict[str, int] = {}
+    for kind, _, is_own in identifiers:
+        if not is_own:
+            shared[str(kind)] = shared.get(str(kind), 0) + 1
+    domains = {domain for columns in privacy.subjects.values() for domain in columns.values()}
+    for key in records:
+        source, entity, record_id = key.split("/", 2)
+        domain = f"{source}/{entity}"
+        handles.add((domain if domain in domains else USER, record_id))
+    if not records:
+        handles.add(given)
+    ids = customers | _ids_ever(connection, settings, records)
+    handles |= {(CUSTOMER, customer_id) for customer_id in ids}
+    handles |= _device_messages(connection, settings, records)
+    return Person(frozenset(ids), frozenset(records), frozenset(handles), shared)
+
+
+def _ids_ever(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, records: set[str]
+) -> set[str]:
+    """Every customer id that these records and no others bear now, or bore at some time."""
+    folder = settings.identity / "ledger"
+    if not records or not any(folder.glob("*.parquet")):
+        return set()
+    key = ledger_key(settings)
+    hashes = [pseudonym(key, record_key) for record_key in records]
+    return set(
+        _column(
+            connection,
+            "select distinct customer_id from read_parquet(?) "
+            "where change = 'assigned' and list_contains(?, record_hash) and customer_id not in "
+            "(select customer_id from identity.customer_records "
+            "where not list_contains(?, record_key))",
+            [str(folder / "*.parquet"), hashes, list(records)],
+        )
+    )
+
+
+def _device_messages(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, records: set[str]
+) -> set[Handle]:
+    """Events without a user that fell to the person because the device was theirs just then."""
+    owned = set(
+        _column(
+            connection,
+            "select touchpoint_id from journey.int_event_owners "
+            "where owned_by = 'device' and list_contains(?, owner_record_key)",
+            [list(records)],
+        )
+    )
+    if not owned:
+        return set()
+    rows = connection.execute(
+        """
+        select distinct message_id, type, coalesce(event, name, '')
+        from raw.segment__events
+        where user_id is null and anonymous_id in (
+            select anonymous_id from journey.int_events where list_contains(?, touchpoint_id)
+        )
+        """,
+        [list(owned)],
+    ).fetchall()
+    key = pseudonym_key(settings)
+    return {
+        ("segment/messages", str(message))
+        for message, kind, name in rows
+        if pseudonym(key, f"segment/events/{message}|{kind}|{name}") in owned
+    }
+
+
+def _column(connection: duckdb.DuckDBPyConnection, sql: str, values: list[Any]) -> list[str]:
+    return [str(value) for (value,) in connection.execute(sql, values).fetchall()]
