@@ -20,8 +20,8 @@ from orchestration.errors import EXIT_USAGE, JourneylineError
 
 CLASSIFICATIONS = ("public", "internal", "confidential", "pseudonymous")
 DIRECT_IDENTIFIER = "direct_identifier"
-_NAME = re.compile(r"^[a-z][a-z0-9_]*$")
-_TYPE = re.compile(r"^[A-Z]+(\(\d+(,\s*\d+)?\))?$")
+_NAME = re.compile(r"^[a-z][a-z0-9_]*\Z")
+_TYPE = re.compile(r"^[A-Z]+(\(\d+(,\s*\d+)?\))?\Z")
 _SYNONYMS = {"TEXT": "VARCHAR", "STRING": "VARCHAR", "INT": "INTEGER", "NUMBER": "DOUBLE"}
 
 

@@ -154,7 +154,8 @@ def _load_ready(
     load_number: int,
     result: EntityLoad,
 ) -> list[list[object]]:
-    filled = [file for file in ready if file.record_count]
+    # An empty file is read where there is no other, so that the batch has its columns.
+    filled = [file for file in ready if file.record_count] or ready[:1]
     _read_batch(connection, contract, filled)
     described = [(f.path, f.delivery, f.delivery.delivery_id in todo.again) for f in ready]
     describe_files(connection, contract, described)

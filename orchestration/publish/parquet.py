@@ -45,6 +45,7 @@ class Part:
         sha256: Hash of its bytes.
         bytes_count: Its size.
         is_linked: It is a hard link to the file of the release before.
+        row_hashes: Sum of its rows' hashes.
     """
 
     table: str
@@ -54,6 +55,7 @@ class Part:
     sha256: str
     bytes_count: int
     is_linked: bool
+    row_hashes: int = 0
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,8 @@ def export_tables(
             if served is not None and not is_linked:
                 is_linked = _link_equal(release / path, path, sha256, served)
             size = (release / path).stat().st_size
-            parts.append(Part(contract.table, path, rows, fingerprint, sha256, size, is_linked))
+            known = (rows, fingerprint, sha256, size, is_linked, int(total))
+            parts.append(Part(contract.table, path, *known))
     return parts
 
 

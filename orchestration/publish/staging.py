@@ -88,8 +88,17 @@ def stage(
         database.build_database(connection, contracts, parts, folder, viewed)
     files.sync_tree(folder / parquet.FOLDER)
     with database.reading(folder / database.FILE_NAME) as connection:
-        prints = database.fingerprints(connection)
+        prints = database.fingerprints(connection, _exported(parts))
     return Staged(folder, tuple(contracts), tuple(parts), viewed, prints)
+
+
+def _exported(parts: Sequence[parquet.Part]) -> database.Fingerprints:
+    """What each table has to be: the rows that were exported, which the proof compares with."""
+    rows: dict[str, tuple[int, int]] = {}
+    for part in parts:
+        count, total = rows.get(part.table, (0, 0))
+        rows[part.table] = (count + part.rows, total + part.row_hashes)
+    return {table: (count, str(total)) for table, (count, total) in rows.items()}
 
 
 def prove_unchanged(staged: Staged) -> str:

@@ -337,3 +337,10 @@ def test_quarantine_is_listed_and_shown_and_is_empty_without_a_warehouse(
     assert show_quarantine(settings, shown[1].quarantine_id) == [shown[1]]
     with pytest.raises(JourneylineError):
         show_quarantine(settings, "nobody")
+
+
+def test_a_delivery_without_any_row_is_loaded_and_says_so(settings: Settings) -> None:
+    """It was read as /dev/null, which DuckDB takes for no file at all."""
+    land(settings, "zendesk/groups", "")
+    report = load_deliveries(settings, None)
+    assert (report.deliveries, report.accepted, report.refused) == (1, 0, [])

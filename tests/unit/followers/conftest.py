@@ -8,11 +8,8 @@ from pathlib import Path
 
 import pytest
 
-for folder in (
-    Path(__file__).resolve().parent.parent,
-    Path(__file__).resolve().parent.parent / "connectors",
-):
-    sys.path.insert(0, str(folder))
+_TESTS = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(_TESTS / "unit"), str(_TESTS / "connectors")]
 
 import postgres_server  # noqa: E402
 import publishing  # noqa: E402

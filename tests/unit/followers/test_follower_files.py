@@ -13,6 +13,7 @@ import publishing
 import pytest
 from moto.server import ThreadedMotoServer
 
+from orchestration.errors import JourneylineError
 from orchestration.followers import objects
 from orchestration.followers.following import follow_all, last_following
 from orchestration.publish.publisher import publish
@@ -150,3 +151,44 @@ def names(files: Any, release_id: str) -> set[str]:
 def sent(home: Settings) -> set[str]:
     root = home.current.resolve()
     return {p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()}
+
+
+def test_following_by_hand_says_who_is_behind(
+    home: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from orchestration.cli.main import main
+
+    monkeypatch.setenv("JOURNEYLINE_PROJECT", str(home.repo_root))
+    monkeypatch.setenv("JOURNEYLINE_HOME", str(home.home))
+    blocked = tmp_path / "blocked"
+    blocked.write_text("not a folder")
+    entries = [
+        {"kind": "csv", "name": "sheets", "path": str(tmp_path / "sheets")},
+        {"kind": "csv", "name": "broken", "path": str(blocked)},
+    ]
+    (home.config / "followers.yml").write_text(json.dumps({"followers": entries}))
+    with pytest.raises(SystemExit) as ended:
+        main(["releases", "follow", "--json"])
+    assert ended.value.code == 1
+    told = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
+    assert told["sheets"]["release_id"] == home.current.resolve().name
+    assert (told["broken"]["release_id"], told["broken"]["is_behind"]) == (None, True)
+    with pytest.raises(SystemExit) as ended:
+        main(["releases", "follow"])
+    assert "broken (csv) None behind: " in capsys.readouterr().out
+
+
+def test_a_follower_that_cannot_be_is_a_usage_error_with_its_line(home: Settings) -> None:
+    for said in (
+        {"kind": "csv", "name": "x; drop", "path": "/tmp/x"},
+        {"kind": "postgresql", "name": "bi", "url_from": "postgresql://u:p@h/d"},
+        {"kind": "fax", "name": "bi"},
+    ):
+        enter(home, said)
+        with pytest.raises(JourneylineError) as raised:
+            follow_all(home)
+        assert raised.value.exit_code == 2
+        assert "followers.yml:" in raised.value.where
