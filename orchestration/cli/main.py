@@ -20,6 +20,8 @@ _COMMANDS = {
     ),
     "sources": ("orchestration.cli.fetch", "List sources, land files, fetch from connectors."),
     "quarantine": ("orchestration.cli.quarantine", "Rows that broke their contract."),
+    "erase": ("orchestration.cli.erase", "Erase a person from everything that is kept."),
+    "export-person": ("orchestration.cli.export_person", "All that is held about one person."),
     "identity": (
         "orchestration.cli.identity",
         "Why records are one customer; merge, split, review, train.",
@@ -28,8 +30,6 @@ _COMMANDS = {
         "orchestration.cli.contracts",
         "Compare contracts; rewrite what is derived from them.",
     ),
-    "erase": ("orchestration.cli.erase", "Erase a person from everything that is kept."),
-    "export-person": ("orchestration.cli.export_person", "All that is held about one person."),
 }
 
 

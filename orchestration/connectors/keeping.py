@@ -102,6 +102,26 @@ def write_whole(path: Path, text: str) -> None:
     _sync(path.parent)
 
 
+def forget_rows(settings: Settings) -> list[str]:
+    """Delete the rows of every fetch under way; cursors stay, so the next fetch asks again.
+
+    An erasure calls it: these are the only rows of persons outside landing that connectors hold.
+
+    Returns:
+        `source/entity` of the fetches.
+
+    Raises:
+        JourneylineError: A table is being fetched at this moment.
+    """
+    forgotten = set()
+    for name in ("fetching", _DONE):
+        for kept in sorted(settings.connectors.glob(f"*/*/{name}")):
+            with alone(kept.parent):
+                shutil.rmtree(kept, ignore_errors=True)
+            forgotten.add("/".join(kept.parts[-3:-1]))
+    return sorted(forgotten)
+
+
 class Endless(JourneylineError):
     """The source's pages have no end; what came of them is not worth keeping."""
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import duckdb
 
+from orchestration.connectors.keeping import forget_rows
 from orchestration.errors import EXIT_USAGE, JourneylineError
 from orchestration.followers.following import follow_all
 from orchestration.ingest.contracts import Contract, load_contracts
@@ -233,6 +234,8 @@ def _carry_out(
     contracts = load_contracts(settings)
     prefix = load_identity_rules(settings).default_phone_prefix
     reader = _Reader(privacy, contracts, hashed, prefix)
+    # Rows of a fetch that was cut off: the next fetch asks for them again, and screens them.
+    forget_rows(settings)
     found = [s for d in screening.deliveries(settings) if (s := reader.screen(d, hashes))]
     if found:
         screening.replace_deliveries(settings, contracts, found)

@@ -29,6 +29,7 @@ from orchestration.unify.model import (
 FEWEST_BEARERS = 5
 FEWEST_RECORDS = 200
 _SEED = 1
+_SAME_ADDRESS = "l.email_local = r.email_local and l.email_domain = r.email_domain"
 # A level that one person never shows goes towards zero with each round; Splink ends at 1e-300.
 _EM: dict[str, Any] = {"max_iterations": 6, "em_convergence": 0.003}
 _SMALLEST_M = 2e-3
@@ -150,8 +151,16 @@ def _take_records(connection: duckdb.DuckDBPyConnection, settings: Settings) -> 
         )
 
 
-def train_on(connection: duckdb.DuckDBPyConnection, pairs: float) -> TrainedModel:
-    """Learn from the table `people` of a connection: states of records, with a `unique_id`."""
+def train_on(
+    connection: duckdb.DuckDBPyConnection, pairs: float, named_by: str = _SAME_ADDRESS
+) -> TrainedModel:
+    """Learn from the table `people` of a connection: states of records, with a `unique_id`.
+
+    Args:
+        connection: Holds the table.
+        pairs: Random pairs to look at.
+        named_by: What pairs share from which names are learnt, over `l.` and `r.`.
+    """
     from splink import DuckDBAPI, Linker
 
     logging.getLogger("splink").setLevel(logging.ERROR)
@@ -160,7 +169,7 @@ def train_on(connection: duckdb.DuckDBPyConnection, pairs: float) -> TrainedMode
     linker.training.estimate_u_using_random_sampling(max_pairs=pairs, seed=_SEED)
     strangers = _proved(_levels(linker.misc.save_model_to_json()))
     by_email = linker.training.estimate_parameters_using_expectation_maximisation(
-        "l.email_local = r.email_local and l.email_domain = r.email_domain",
+        named_by,
         estimate_without_term_frequencies=True,
     )
     # Of one full name: names say nothing here, and most pairs are one person's.

@@ -17,7 +17,7 @@ from fetch_home import NIGHT, PATIENCE, fetch, landed_records, landed_text, proj
 from local_api import BusyUntil, cut_off, failing, stalling, status
 from zendesk_api import Zendesk
 
-from orchestration.connectors.keeping import read_cursor
+from orchestration.connectors.keeping import alone, forget_rows, read_cursor
 from orchestration.errors import JourneylineError
 from orchestration.ingest.landing import list_deliveries
 from orchestration.settings import REPO_ROOT, Settings
@@ -117,6 +117,21 @@ def test_a_lasting_fault_keeps_the_pages_and_the_next_fetch_goes_on(
     assert done.was_resumed
     assert zendesk.api.asked[5].args["cursor"].endswith("-3")
     assert [record["id"] for record in landed_records(settings)] == list(range(8))
+
+
+def test_the_rows_of_a_fetch_under_way_can_be_forgotten(tmp_path: Path, zendesk: Zendesk) -> None:
+    zendesk.api.faults |= {number: failing(500) for number in range(2, 6)}
+    settings = project(tmp_path, zendesk)
+    with pytest.raises(JourneylineError):
+        fetch(settings, "zendesk/tickets")
+    folder = settings.connectors / "zendesk" / "tickets"
+    assert "subject" in (folder / "fetching" / "records.ndjson").read_text(encoding="utf-8")
+    with alone(folder), pytest.raises(JourneylineError, match="is fetching this table"):
+        forget_rows(settings)
+    assert forget_rows(settings) == ["zendesk/tickets"]
+    assert [path.name for path in folder.iterdir()] == [".lock"]
+    done = fetch(settings, "zendesk/tickets")
+    assert (done.was_resumed, done.records) == (False, 8)
 
 
 def test_an_expired_cursor_begins_the_fetch_again(tmp_path: Path, zendesk: Zendesk) -> None:

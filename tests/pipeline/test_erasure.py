@@ -95,6 +95,9 @@ def with_canary(built_home: Settings, tmp_path: Path) -> Settings:
         file = tmp_path / f"{entity}.ndjson.gz"
         file.write_bytes(gzip.compress(("\n".join(rows) + "\n").encode()))
         land_file(built_home, source, entity, file, at + timedelta(minutes=1))
+    kept = built_home.connectors / "hubspot" / "contacts" / "fetching"
+    kept.mkdir(parents=True)
+    (kept / "page-1.json").write_text(lines["hubspot/contacts"][0], encoding="utf-8")
     report = run_nights(built_home)
     assert report.publication is not None
     assert report.publication.published

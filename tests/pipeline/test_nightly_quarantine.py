@@ -130,6 +130,7 @@ def test_a_source_whose_drift_policy_is_stop_stays_at_its_last_good_data(
     assert inputs_of(settings, as_before) == ("loaded", 1, 1, 0, None)
 
 
+@pytest.mark.slow
 def test_what_was_held_is_published_after_its_replay_and_a_full_refresh_agrees(
     built: Built, built_home: Settings, tmp_path: Path
 ) -> None:

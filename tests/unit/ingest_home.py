@@ -86,7 +86,7 @@ def ask(settings: Settings, sql: str) -> list[tuple]:
 
 
 def project(folder: Path, table: str, **changes: object) -> Settings:
-    """A home whose project has one contract's custom properties changed, such as `format`.
+    """A home whose project has one contract, with custom properties changed, such as `format`.
 
     Args:
         folder: Where home and project are made.
@@ -94,11 +94,13 @@ def project(folder: Path, table: str, **changes: object) -> Settings:
         changes: Custom properties; None takes one away.
     """
     root = folder / "project"
-    if not root.exists():
-        for part in ("orchestration/config", "data_contracts"):
-            shutil.copytree(REPO_ROOT / part, root / part)
     settings = Settings(home=folder / "home", repo_root=root)
-    path = settings.contracts / "sources" / f"{table.replace('/', '.')}.odcs.yaml"
+    name = f"{table.replace('/', '.')}.odcs.yaml"
+    if not root.exists():
+        shutil.copytree(REPO_ROOT / "orchestration" / "config", settings.config)
+        (settings.contracts / "sources").mkdir(parents=True)
+        shutil.copy(REPO_ROOT / "data_contracts" / "sources" / name, settings.contracts / "sources")
+    path = settings.contracts / "sources" / name
     document: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
     kept = {item["property"]: item["value"] for item in document["customProperties"]} | changes
     document["customProperties"] = [

@@ -29,6 +29,7 @@ ACTIVITY: list[dict[str, object] | str] = [
     activity(2),
     activity(3, action="viewed"),
 ]
+SUFFIXES = (".ndjson", ".ndjson.gz", ".ndjson.zst")
 SPLITS = st.lists(
     st.tuples(
         st.integers(0, 3),
@@ -57,7 +58,7 @@ def deliver(settings: Settings, night: int, places: list[int]) -> None:
     ):
         chosen = [rows[p - offset] for p in places if offset <= p < offset + len(rows)]
         if chosen:
-            land(settings, table, lines(chosen), at)
+            land(settings, table, lines(chosen), at, suffix=SUFFIXES[night % len(SUFFIXES)])
 
 
 @given(splits=SPLITS)

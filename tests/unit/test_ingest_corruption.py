@@ -1,7 +1,7 @@
 """Files damaged before they land: nothing is accepted that the original did not say.
 
-What no reader can detect (a letter flipped in plain text, a cut at the end of a line) is measured
-by `benchmarks.corruption` and listed in docs/benchmarks.md.
+What no reader can detect (a letter flipped in plain text, a cut at the end of a line) needs the
+sidecar that a source may deliver with its file.
 """
 
 from __future__ import annotations
