@@ -17,6 +17,41 @@ _VARIABLES = (
     "DAGSTER_HOME",
 )
 
+# What may be missing where the tests run. Any other skip fails `.ci/run`, which sets the variable.
+REVIEWED_SKIPS = frozenset(
+    [
+        "the folder of real data is absent",
+        "Debian's chromium and chromium-driver are not installed",
+        "PostgreSQL's server programs are not installed (Debian: postgresql)",
+        "a file system of its own takes root",
+        "this machine lets nobody have mounts of their own",
+        "becoming another user takes root",
+    ]
+)
+_STRICT = "JOURNEYLINE_ONLY_REVIEWED_SKIPS"
+_unreviewed: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note the skips that nobody reviewed."""
+    if report.skipped and isinstance(report.longrepr, tuple):
+        reason = report.longrepr[2].removeprefix("Skipped: ")
+        if reason not in REVIEWED_SKIPS:
+            _unreviewed.append(f"{report.nodeid}: {reason}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail where a skip is not on the list."""
+    if _unreviewed and os.environ.get(_STRICT) and not hasattr(session.config, "workerinput"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the skips that are not on the list."""
+    for skip in _unreviewed:
+        terminalreporter.write_line(f"not a reviewed skip: {skip}", red=True)
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _clean_environment() -> None:
