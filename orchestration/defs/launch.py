@@ -6,10 +6,9 @@ The command line and `make run` call it, so that their runs are seen in the UI.
 import uuid
 from datetime import date
 
-import dagster as dg
-
 from orchestration.defs.assembly import assemble
 from orchestration.defs.automation import JOB, nights_of, range_tags
+from orchestration.defs.event_log import open_instance
 from orchestration.defs.liveness import bury_dead_runs, let_go
 from orchestration.errors import JourneylineError
 from orchestration.pipeline.locking import writing
@@ -49,7 +48,7 @@ def run_nightly_job(settings: Settings, first: date, last: date) -> str:
         JourneylineError: A step failed; the error is the step's own.
     """
     prepare_instance(settings)
-    with writing(settings), dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+    with writing(settings), open_instance(settings) as instance:
         bury_dead_runs(settings, instance)
         job = assemble(settings).resolve_job_def(JOB)
         run_id = str(uuid.uuid4())
