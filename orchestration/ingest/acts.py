@@ -8,13 +8,13 @@ acts disagree about a row, the later one counts. Nothing here judges a row; the 
 from __future__ import annotations
 
 import json
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from orchestration.act_lines import append_lines, complete_lines
 from orchestration.errors import EXIT_USAGE, JourneylineError
 from orchestration.settings import Settings
 
@@ -95,12 +95,8 @@ def read_acts(settings: Settings) -> list[Act]:
         JourneylineError: A line cannot be read; names it.
     """
     path = acts_path(settings)
-    if not path.exists():
-        return []
-    content = path.read_bytes()
-    complete = content[: content.rfind(b"\n") + 1]
     found = []
-    for number, line in enumerate(complete.splitlines(), start=1):
+    for number, line in enumerate(complete_lines(path), start=1):
         try:
             said = json.loads(line)
             if said["act"] in _ROW_ACTS:
@@ -156,17 +152,7 @@ def append_acts(
     )
     path = acts_path(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    with os.fdopen(descriptor, "r+b") as file:
-        content = file.read()
-        file.seek(content.rfind(b"\n") + 1)
-        file.truncate()
-        file.write(lines)
-        file.flush()
-        os.fsync(file.fileno())
-    folder = os.open(path.parent, os.O_RDONLY)
-    os.fsync(folder)
-    os.close(folder)
+    append_lines(path, lines)
     return count
 
 

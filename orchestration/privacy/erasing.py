@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -19,9 +18,11 @@ from typing import Any
 
 import duckdb
 
+from orchestration.act_lines import append_lines, complete_lines
 from orchestration.connectors.keeping import forget_rows
 from orchestration.errors import EXIT_USAGE, JourneylineError
 from orchestration.followers.following import follow_all
+from orchestration.ingest.acts import acts_path
 from orchestration.ingest.contracts import Contract, load_contracts
 from orchestration.ingest.landing import Delivery
 from orchestration.ingest.unpacking import Refused
@@ -266,26 +267,14 @@ def _carry_out(
 
 
 def _append_act(settings: Settings, receipt: Receipt) -> None:
-    path = settings.landing / "acts.ndjson"
+    path = acts_path(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     line = json.dumps({"act": ERASE, **asdict(receipt)}, ensure_ascii=False).encode() + b"\n"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    with os.fdopen(descriptor, "r+b") as file:
-        content = file.read()
-        file.seek(content.rfind(b"\n") + 1)
-        file.truncate()
-        file.write(line)
-        file.flush()
-        os.fsync(file.fileno())
-    files.sync(path.parent)
+    append_lines(path, line)
 
 
 def _acts(settings: Settings) -> list[dict[str, Any]]:
-    path = settings.landing / "acts.ndjson"
-    if not path.exists():
-        return []
-    content = path.read_bytes()
-    lines = content[: content.rfind(b"\n") + 1].splitlines()
+    lines = complete_lines(acts_path(settings))
     return [act for line in lines if (act := json.loads(line))["act"] == ERASE]
 
 

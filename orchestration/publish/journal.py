@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestration.publish import files
+from orchestration.act_lines import append_lines, complete_lines
 from orchestration.settings import Settings
 
 PUBLISH = "publish"
@@ -59,25 +59,12 @@ def append_act(settings: Settings, act: Mapping[str, Any]) -> None:
     """Add one line, durably; a line that a dead writer left half written is cut off first."""
     path = journal_path(settings)
     line = (json.dumps(act, sort_keys=True, ensure_ascii=False) + "\n").encode()
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    with os.fdopen(descriptor, "r+b") as file:
-        content = file.read()
-        file.seek(content.rfind(b"\n") + 1)
-        file.truncate()
-        file.write(line)
-        file.flush()
-        os.fsync(file.fileno())
-    files.sync(path.parent)
+    append_lines(path, line)
 
 
 def read_acts(settings: Settings) -> list[dict[str, Any]]:
     """Every act, oldest first; a half-written last line is no act."""
-    path = journal_path(settings)
-    if not path.exists():
-        return []
-    content = path.read_bytes()
-    complete = content[: content.rfind(b"\n") + 1]
-    return [json.loads(line) for line in complete.splitlines() if line.strip()]
+    return [json.loads(line) for line in complete_lines(journal_path(settings)) if line.strip()]
 
 
 def current_release(settings: Settings) -> str | None:
