@@ -17,7 +17,7 @@ def identity_assets(
     settings: Settings, lineage: Lineage, nights: dg.PartitionsDefinition
 ) -> dg.AssetsDefinition:
     """The tables that the ledger step leaves for dbt."""
-    upstream = lineage.keys(["int_records", "int_match_edges", "int_clusters"])
+    upstream = lineage.keys(["int_records_delivered", "int_match_edges", "int_clusters"])
     specs = [
         dg.AssetSpec(
             key=key,

@@ -160,18 +160,23 @@ def records_of(connection: duckdb.DuckDBPyConnection, asked: str) -> list[str]:
     """The records that bear an identifier, or the record that is named.
 
     Raises:
-        JourneylineError: There is none.
+        JourneylineError: There is none, or all of them are staff's.
     """
     rows = connection.execute(
         """
-        select record_key from unify.int_records where record_key = $asked
-        union
-        select record_key from unify.int_record_identifiers
-        where identifier_value = $asked
-            or (identifier_type = 'email' and identifier_value
-                = regexp_replace(lower(trim($asked)), '[+][^@]*@', '@'))
-            or (identifier_type = 'phone' and length($digits) >= 7
-                and right(identifier_value, length($digits)) = $digits)
+        with found as (
+            select $asked as record_key
+            union
+            select record_key from unify.int_record_identifiers
+            where identifier_value = $asked
+                or (identifier_type = 'email' and identifier_value
+                    = regexp_replace(lower(trim($asked)), '[+][^@]*@', '@'))
+                or (identifier_type = 'phone' and length($digits) >= 7
+                    and right(identifier_value, length($digits)) = $digits)
+        )
+        select delivered.record_key, delivered.staff_known_at
+        from unify.int_records_delivered as delivered
+        inner join found on found.record_key = delivered.record_key
         order by 1
         """,
         {"asked": asked, "digits": "".join(c for c in asked if c.isdigit()).lstrip("0")},
@@ -184,7 +189,16 @@ def records_of(connection: duckdb.DuckDBPyConnection, asked: str) -> list[str]:
             "source/entity/record_id.",
             EXIT_USAGE,
         )
-    return [str(row[0]) for row in rows]
+    records = [str(record) for record, staff_known_at in rows if staff_known_at is None]
+    if not records:
+        raise JourneylineError(
+            f"{asked!r} is staff: since {rows[0][1]:%Y-%m-%d} no rule links {rows[0][0]}.",
+            "unify.int_records_delivered",
+            "Staff are not customers. If that is wrong, look for the address among the CRM's "
+            "owners and the support users with a staff role.",
+            EXIT_USAGE,
+        )
+    return records
 
 
 def customers_of(connection: duckdb.DuckDBPyConnection, records: Iterable[str]) -> list[str]:

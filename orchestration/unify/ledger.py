@@ -7,8 +7,9 @@ tables that dbt reads of it. Who belongs together is dbt's work (`int_match_edge
 One Parquet file an instant, never rewritten, with a row per act:
 `instant, change, customer_id, other_customer_id, record_hash, rule, evidence`. `change` is
 `created` and `split` (the id's first record is `record_hash`), `merged` (`other_customer_id` went
-into `customer_id`) and `assigned` (the record bears `customer_id` from that instant on). Records
-stand in it as keyed hashes alone.
+into `customer_id`), `assigned` (the record bears `customer_id` from that instant on), `corrected`
+(the record left `customer_id`: it is staff's) and `inherited` (`record_hash` is from then on the
+id's first record). Records stand in it as keyed hashes alone.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from orchestration.keys import hmac_blocks, ledger_key
 from orchestration.privacy.handles import read_tombstones
 from orchestration.settings import Settings
 from orchestration.unify import fold
+from orchestration.unify.ledger_tables import write_tables
 
 _COLUMNS = "instant, change, customer_id, other_customer_id, record_hash, rule, evidence"
 
@@ -51,8 +53,8 @@ class LedgerReport:
 def update_ledger(settings: Settings) -> LedgerReport:
     """Fold what arrived since the last instant into the ledger and refresh its tables.
 
-    Reads `unify.int_records`, `unify.int_match_edges`, `unify.int_clusters`; writes the ledger's
-    files and the schema `identity` of the warehouse.
+    Reads `unify.int_records_delivered`, `unify.int_match_edges`, `unify.int_clusters`; writes the
+    ledger's files and the schema `identity` of the warehouse.
     """
     connection = warehouse.connect(settings.warehouse)
     try:
@@ -70,7 +72,7 @@ def update_ledger(settings: Settings) -> LedgerReport:
             instant = _as_of(connection)
             fold.fold_differences(connection, instant)
             _append(connection, folder, instant)
-        _write_tables(connection)
+        write_tables(connection)
         return _report(connection, len(instants))
     finally:
         connection.close()
@@ -105,6 +107,8 @@ def _read_ledger(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
             [str(folder / "*.parquet")],
         )
     connection.execute("create or replace temp table ledger_before as select * from ledger")
+    connection.execute(_LAST_ASSIGNMENTS)
+    connection.execute(_ID_HOLDERS)
 
 
 def _read_tombstones(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
@@ -154,53 +158,6 @@ def _as_of(connection: duckdb.DuckDBPyConnection) -> datetime:
     return found
 
 
-def _write_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Refresh `identity.*`; a mapping that did not change keeps the load at which it last did."""
-    connection.execute("create schema if not exists identity")
-    connection.execute("create schema if not exists pipeline")
-    connection.execute(
-        "create table if not exists pipeline.build_marks (load_number integer, as_of timestamp)"
-    )
-    for name, columns in _TABLES.items():
-        connection.execute(f"create table if not exists identity.{name} ({columns})")
-    connection.execute("begin")
-    connection.execute(_CHANGED_RECORDS)
-    connection.execute(
-        """
-        insert into identity.customer_changes
-        (
-            select load_number, customer_id from changed_records
-            -- a record of somebody who turned out to be staff has no customer any more
-            where customer_id is not null
-            union
-            select load_number, previous_customer_id from changed_records
-            where previous_customer_id is not null
-        )
-        except
-        select load_number, customer_id from identity.customer_changes
-        """
-    )
-    connection.execute(
-        """
-        delete from identity.customer_records
-        where record_key in (select record_key from changed_records)
-            or record_key not in (select record_key from record_hashes)
-        """
-    )
-    connection.execute(
-        """
-        insert into identity.customer_records
-        select record_key, customer_id, changed_at, load_number, previous_customer_id
-        from changed_records
-        where customer_id is not null
-        """
-    )
-    for name, query in _REBUILT.items():
-        connection.execute(f"delete from identity.{name}")
-        connection.execute(f"insert into identity.{name} {query}")
-    connection.execute("commit")
-
-
 def _report(connection: duckdb.DuckDBPyConnection, instants: int) -> LedgerReport:
     counts = dict(
         connection.execute(
@@ -222,82 +179,26 @@ def _report(connection: duckdb.DuckDBPyConnection, instants: int) -> LedgerRepor
     )
 
 
-_TABLES = {
-    "customer_records": "record_key text, customer_id text, changed_at timestamp, "
-    "load_number integer, previous_customer_id text",
-    "customer_changes": "load_number integer, customer_id text",
-    "customers": "customer_id text, created_at timestamp",
-    "history": "known_at timestamp, occurred_at timestamp, change text, customer_id text, "
-    "other_customer_id text, rule text, evidence text",
-    "aliases": "old_customer_id text, customer_id text, known_at timestamp",
-}
-
-_CHANGED_RECORDS = """
-create or replace temp table changed_records as
-with last_assignments as (
-    select record_hash, max_by(customer_id, instant) as customer_id, max(instant) as changed_at
-    from ledger
-    where change = 'assigned'
-    group by record_hash
-)
+# The customer that each record bears now; null for one that left.
+_LAST_ASSIGNMENTS = """
+create or replace temp view last_assignments as
 select
-    coalesce(record_hashes.record_key, known.record_key) as record_key,
-    last_assignments.customer_id,
-    last_assignments.changed_at,
-    -- without a new load (a decision, a change of rules) they are newer than what was built
-    greatest(
-        (select coalesce(max(load_number), 1) from ingest.loads),
-        (select coalesce(max(load_number), 0) + 1 from pipeline.build_marks)
-    ) as load_number,
-    known.customer_id as previous_customer_id
-from record_hashes
-inner join last_assignments on last_assignments.record_hash = record_hashes.record_hash
-full outer join identity.customer_records as known on known.record_key = record_hashes.record_key
-where known.customer_id is distinct from last_assignments.customer_id
+    record_hash,
+    arg_max_null(case when change = 'assigned' then customer_id end, instant) as customer_id,
+    max(instant) as changed_at
+from ledger
+where change in ('assigned', 'corrected')
+group by record_hash
 """
 
-_REBUILT = {
-    "customers": """
-        select held.customer_id, min(ledger.instant)
-        from (select distinct customer_id from identity.customer_records) as held
-        inner join ledger on ledger.customer_id = held.customer_id
-            and ledger.change in ('created', 'split')
-        group by held.customer_id
-    """,
-    "history": """
-        select instant, instant, change, customer_id, other_customer_id, rule, evidence
-        from ledger
-        where change <> 'assigned'
-            -- An erased person leaves no history: their id bears no record any more.
-            and not (
-                ledger_hash('customer_id:' || customer_id) in (from tombstones)
-                and customer_id not in (select customer_id from identity.customer_records)
-            )
-            and not coalesce(
-                ledger_hash('customer_id:' || other_customer_id) in (from tombstones)
-                and other_customer_id not in (select customer_id from identity.customer_records),
-                false
-            )
-    """,
-    "aliases": """
-        with first_records as (
-            select customer_id, min_by(record_hash, instant) as record_hash
-            from ledger
-            where change in ('created', 'split')
-            group by customer_id
-        ),
-        left_behind as (
-            select other_customer_id as customer_id, max(instant) as known_at
-            from ledger
-            where change = 'merged'
-            group by other_customer_id
-        )
-        select first_records.customer_id, customer_records.customer_id, left_behind.known_at
-        from first_records
-        inner join record_hashes on record_hashes.record_hash = first_records.record_hash
-        inner join identity.customer_records
-            on customer_records.record_key = record_hashes.record_key
-        inner join left_behind on left_behind.customer_id = first_records.customer_id
-        where customer_records.customer_id <> first_records.customer_id
-    """,
-}
+# The record by which each id goes: its first one, or the one that inherited it.
+_ID_HOLDERS = """
+create or replace temp view id_holders as
+select
+    customer_id,
+    max_by(record_hash, instant) as record_hash,
+    min(instant) as created_at
+from ledger
+where change in ('created', 'split', 'inherited')
+group by customer_id
+"""

@@ -45,23 +45,35 @@ def _alive(edges: list[Edge], instant: datetime) -> list[tuple[str, str]]:
     ]
 
 
-def _load(settings: Settings, records: list[Record], edges: list[Edge], until: datetime) -> None:
+def _load(
+    settings: Settings,
+    records: list[Record],
+    edges: list[Edge],
+    until: datetime,
+    staff: dict[str, datetime] | None = None,
+) -> None:
     """Write what dbt would have written after the night that ends at `until`."""
     known = [record for record in records if record[1] <= until]
+    left = {key: at for key, at in (staff or {}).items() if at <= until}
+    edges = _edges_until_staff(edges, staff or {})
     seen = [
         (left, right, known_at, dead_at if dead_at is not None and dead_at <= until else None)
         for left, right, known_at, dead_at in edges
         if known_at <= until
     ]
-    clusters = _components({key for key, _ in known}, _alive(seen, until))
+    clusters = _components({key for key, _ in known} - left.keys(), _alive(seen, until))
     settings.home.mkdir(parents=True, exist_ok=True)
     connection = warehouse.connect(settings.warehouse)
     for schema in ("unify", "ingest", "pipeline"):
         connection.execute(f"create schema if not exists {schema}")
     connection.execute(
-        "create or replace table unify.int_records (record_key text, first_received_at timestamp)"
+        "create or replace table unify.int_records_delivered "
+        "(record_key text, first_received_at timestamp, staff_known_at timestamp)"
     )
-    connection.executemany("insert into unify.int_records values (?, ?)", known)
+    connection.executemany(
+        "insert into unify.int_records_delivered values (?, ?, ?)",
+        [(key, at, left.get(key)) for key, at in known],
+    )
     connection.execute(
         "create or replace table unify.int_match_edges (left_record_key text, "
         "right_record_key text, rule text, evidence text, ended_by text, known_at timestamp, "
@@ -86,6 +98,15 @@ def _load(settings: Settings, records: list[Record], edges: list[Edge], until: d
     connection.execute("create or replace table pipeline.clock (as_of timestamp)")
     connection.execute("insert into pipeline.clock values (?)", [until + timedelta(hours=22)])
     connection.close()
+
+
+def _edges_until_staff(edges: list[Edge], staff: dict[str, datetime]) -> list[Edge]:
+    """Links to somebody who is staff end when it is known; later ones are never made."""
+    dated = []
+    for left, right, known_at, dead_at in edges:
+        ends = [at for at in (dead_at, staff.get(left), staff.get(right)) if at is not None]
+        dated.append((left, right, known_at, min(ends, default=None)))
+    return [edge for edge in dated if edge[3] is None or edge[2] < edge[3]]
 
 
 def _ids(settings: Settings) -> dict[str, str]:
@@ -219,20 +240,86 @@ def test_a_change_of_rules_enters_the_ledger_at_an_instant_of_its_own(tmp_path: 
     ]
 
 
-def test_a_record_that_turns_out_to_be_staff_leaves_its_customer_and_no_change_without_one(
+@pytest.mark.parametrize("seed", range(6))
+def test_records_that_turn_out_to_be_staff_leave_the_same_ids_however_many_runs_it_took(
+    tmp_path: Path, seed: int
+) -> None:
+    """Night by night an id had been given that all nights at once never gave."""
+    records, edges = _random_stream(seed)
+    chance = random.Random(100 + seed)
+    nights = [START + timedelta(days=day) for day in range(5)]
+    staff = {
+        key: chance.choice([night for night in nights if night >= arrived_at])
+        for key, arrived_at in chance.sample(records, 12)
+    }
+    nightly, at_once = _settings(tmp_path / "nightly"), _settings(tmp_path / "once")
+    for night in nights:
+        before = _ids(nightly) if night > START else {}
+        _load(nightly, records, edges, night, staff)
+        update_ledger(nightly)
+        after = _ids(nightly)
+        left = {key for key, known_at in staff.items() if known_at <= night}
+        assert after.keys() == {key for key, at in records if at <= night} - left
+        heirs = {before[key] for key in before.keys() - left}
+        aliases = dict(_rows(nightly, "select old_customer_id, customer_id from identity.aliases"))
+        assert all(given in after.values() or given in aliases for given in heirs)
+    _load(at_once, records, edges, nights[-1], staff)
+    update_ledger(at_once)
+    assert _ids(at_once) == _ids(nightly)
+    assert _ledger_bytes(at_once) == _ledger_bytes(nightly)
+
+
+def test_the_id_of_a_first_record_that_is_staff_stays_with_the_records_it_leaves(
     tmp_path: Path,
 ) -> None:
-    """The change of a record without a customer stood in the list of changes without an id."""
     settings = _settings(tmp_path)
     later = START + timedelta(days=1)
+    records = [("s/e/a", START), ("s/e/b", START), ("s/e/z", START)]
+    edges: list[Edge] = [("s/e/a", "s/e/b", START, None)]
+    _load(settings, records, edges, START)
+    update_ledger(settings)
+    before = _ids(settings)
+    _load(settings, records, edges, later, {"s/e/a": later, "s/e/z": later})
+    update_ledger(settings)
+    assert _ids(settings) == {"s/e/b": before["s/e/a"]}
+    history = _rows(
+        settings, "select customer_id, rule from identity.history where change = 'corrected'"
+    )
+    assert set(history) == {(before["s/e/a"], "staff"), (before["s/e/z"], "staff")}
+    changes = "select customer_id from identity.customer_changes where load_number = 2"
+    assert set(_rows(settings, changes)) == {(before["s/e/a"],), (before["s/e/z"],)}
+
+
+def test_records_that_only_a_member_of_staff_held_together_are_split_and_the_first_keeps_the_id(
+    tmp_path: Path,
+) -> None:
+    settings = _settings(tmp_path)
+    later = START + timedelta(days=1)
+    records = [("s/e/a", START), ("s/e/b", START), ("s/e/c", START)]
+    edges: list[Edge] = [("s/e/a", "s/e/b", START, None), ("s/e/a", "s/e/c", START, None)]
+    _load(settings, records, edges, START)
+    update_ledger(settings)
+    before = _ids(settings)["s/e/a"]
+    _load(settings, records, edges, later, {"s/e/a": later})
+    update_ledger(settings)
+    after = _ids(settings)
+    assert after["s/e/b"] == before
+    assert _rows(
+        settings,
+        "select customer_id, other_customer_id, rule from identity.history where change = 'split'",
+    ) == [(after["s/e/c"], before, "staff")]
+
+
+def test_staff_among_the_records_of_an_older_ledger_leave_at_an_instant_of_their_own(
+    tmp_path: Path,
+) -> None:
+    settings = _settings(tmp_path)
     _load(settings, [("s/e/a", START), ("s/e/b", START)], [], START)
     update_ledger(settings)
-    gone = _ids(settings)["s/e/b"]
-    _load(settings, [("s/e/a", START), ("s/e/c", later)], [], later)
+    kept = _ids(settings)["s/e/b"]
+    _load(settings, [("s/e/a", START), ("s/e/b", START)], [], START, {"s/e/a": START})
     update_ledger(settings)
-    assert _ids(settings).keys() == {"s/e/a", "s/e/c"}
-    changes = "select customer_id from identity.customer_changes where load_number = 2"
-    assert {customer for (customer,) in _rows(settings, changes)} == {
-        gone,
-        _ids(settings)["s/e/c"],
-    }
+    assert _ids(settings) == {"s/e/b": kept}
+    assert _rows(settings, "select known_at from identity.history where change = 'corrected'") == [
+        (START + timedelta(hours=22),)
+    ]

@@ -25,24 +25,8 @@ tickets as (
     from {{ ref('int_tickets') }}
 ),
 
-records as (
-    select record_key from {{ ref('int_records') }}
-),
-
--- Every record that was delivered. Those that int_records leaves out are staff.
-delivered_records as (
-    select owner_record_key as record_key from {{ ref('int_device_logins') }}
-    union
-    select 'zendesk/users/' || user_id as record_key from {{ ref('stg_zendesk__users') }}
-    union
-    select 'hubspot/contacts/' || contact_id as record_key
-    from {{ ref('stg_hubspot__contacts') }}
-    union
-    select 'mailchimp/members/' || unique_email_id as record_key
-    from {{ ref('stg_mailchimp__members') }}
-    union
-    select 'surveys/respondents/' || respondent_id as record_key
-    from {{ ref('stg_surveys__respondents') }}
+records_delivered as (
+    select record_key, staff_load_number, staff_known_at from {{ ref('int_records_delivered') }}
 ),
 
 departments as (
@@ -83,13 +67,17 @@ events_beside_records as (
     select
         events_beside_devices.touchpoint_id,
         case
-            when own_records.record_key is not null then events_beside_devices.own_record_key
-            when requesters.record_key is not null then tickets.requester_record_key
+            when own_records.record_key is not null and own_records.staff_known_at is null
+                then events_beside_devices.own_record_key
+            when requesters.record_key is not null and requesters.staff_known_at is null
+                then tickets.requester_record_key
         end as owner_record_key,
         case
-            when own_records.record_key is not null then events_beside_devices.own_rule
-            when requesters.record_key is not null then 'ticket_requester'
-            when delivered_records.record_key is not null then 'staff'
+            when own_records.record_key is not null and own_records.staff_known_at is null
+                then events_beside_devices.own_rule
+            when requesters.record_key is not null and requesters.staff_known_at is null
+                then 'ticket_requester'
+            when own_records.record_key is not null then 'staff'
             when events_beside_devices.own_record_key is not null then 'unknown_record'
             when events_beside_devices.anonymous_id is not null then 'no_login'
             else 'no_handle'
@@ -98,10 +86,12 @@ events_beside_records as (
             events_beside_devices.load_number,
             coalesce(tickets.load_number, 0),
             coalesce(departments.load_number, 0),
-            coalesce(campaign_contents.load_number, 0)
+            coalesce(campaign_contents.load_number, 0),
+            coalesce(own_records.staff_load_number, 0),
+            coalesce(requesters.staff_load_number, 0)
         ) as load_number,
     from events_beside_devices
-    left join records as own_records
+    left join records_delivered as own_records
         on events_beside_devices.own_record_key = own_records.record_key
     -- As one equality: a condition on one side alone turns the join into a comparison of all pairs.
     left join tickets
@@ -109,10 +99,8 @@ events_beside_records as (
             case
                 when events_beside_devices.source = 'zendesk' then events_beside_devices.ticket_id
             end = tickets.ticket_id
-    left join records as requesters
+    left join records_delivered as requesters
         on tickets.requester_record_key = requesters.record_key
-    left join delivered_records
-        on events_beside_devices.own_record_key = delivered_records.record_key
     left join departments
         on events_beside_devices.department_key = departments.department_key
     left join campaign_contents

@@ -6,7 +6,7 @@ identity_decisions as (
 ),
 
 records as (
-    select record_key, first_received_at from {{ ref('int_records') }}
+    select record_key, first_received_at from {{ ref('int_records_delivered') }}
 ),
 
 decisions as (

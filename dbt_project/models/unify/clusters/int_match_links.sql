@@ -1,6 +1,7 @@
 -- one row per rule, pair of records, evidence and time for which the rule would link them
 {%- set decided_strength = 2000000000 %}
 {%- set exact_strength = 1000000000 %}
+{%- set never = "cast('9999-12-31' as timestamp)" %}
 with
 
 match_pairs as (
@@ -21,6 +22,11 @@ decisions as (
     select decision_id, left_record_key, right_record_key, known_at
     from {{ ref('int_identity_decisions') }}
     where decision = 'must_link'
+),
+
+staff_records as (
+    select record_key, staff_known_at from {{ ref('int_records_delivered') }}
+    where staff_known_at is not null
 ),
 
 identity_rules as (
@@ -127,32 +133,56 @@ links_stacked as (
     from decisions
 ),
 
-match_links as (
+-- whoever is known to be staff is linked to nobody from then on
+links_dated as (
     select
-        {{ stable_hash([
-            'links_stacked.left_record_key', 'links_stacked.right_record_key',
-            'links_stacked.rule', 'links_stacked.evidence', 'links_stacked.known_at',
-        ]) }} as link_id,
-        links_stacked.left_record_key,
-        links_stacked.right_record_key,
-        links_stacked.rule,
-        links_stacked.evidence,
-        cast(links_stacked.strength as integer) as strength,
-        links_stacked.known_at,
-        case
-            when count(*) = count(links_stacked.dead_at) then max(links_stacked.dead_at)
-        end as dead_at,
-    from links_stacked
-    where
-        links_stacked.dead_at is null
-        or links_stacked.known_at < links_stacked.dead_at
-    group by
         links_stacked.left_record_key,
         links_stacked.right_record_key,
         links_stacked.rule,
         links_stacked.evidence,
         links_stacked.strength,
-        links_stacked.known_at
+        links_stacked.known_at,
+        nullif(
+            least(
+                coalesce(links_stacked.dead_at, {{ never }}),
+                coalesce(left_staff.staff_known_at, {{ never }}),
+                coalesce(right_staff.staff_known_at, {{ never }})
+            ),
+            {{ never }}
+        ) as dead_at,
+    from links_stacked
+    left join staff_records as left_staff
+        on links_stacked.left_record_key = left_staff.record_key
+    left join staff_records as right_staff
+        on links_stacked.right_record_key = right_staff.record_key
+),
+
+match_links as (
+    select
+        {{ stable_hash([
+            'links_dated.left_record_key', 'links_dated.right_record_key',
+            'links_dated.rule', 'links_dated.evidence', 'links_dated.known_at',
+        ]) }} as link_id,
+        links_dated.left_record_key,
+        links_dated.right_record_key,
+        links_dated.rule,
+        links_dated.evidence,
+        cast(links_dated.strength as integer) as strength,
+        links_dated.known_at,
+        case
+            when count(*) = count(links_dated.dead_at) then max(links_dated.dead_at)
+        end as dead_at,
+    from links_dated
+    where
+        links_dated.dead_at is null
+        or links_dated.known_at < links_dated.dead_at
+    group by
+        links_dated.left_record_key,
+        links_dated.right_record_key,
+        links_dated.rule,
+        links_dated.evidence,
+        links_dated.strength,
+        links_dated.known_at
 )
 
 select * from match_links

@@ -1,4 +1,4 @@
--- one row per version of a record about a person, staff left out
+-- one row per version of a record about a person
 with
 
 crm_record_versions as (
@@ -19,10 +19,6 @@ support_record_versions as (
 
 survey_record_versions as (
     select * from {{ ref('int_survey_record_versions') }}
-),
-
-owners as (
-    select email from {{ ref('stg_hubspot__owners') }}
 ),
 
 identity_settings as (
@@ -86,31 +82,6 @@ versions_normalised as (
         versions_stacked.version_hash,
     from versions_stacked
     cross join identity_settings
-),
-
-staff_emails as (
-    select {{ normalised_email('owners.email') }} as email
-    from owners
-    union
-    select versions_normalised.email
-    from versions_normalised
-    where versions_normalised.is_staff_role
-),
-
-staff_records as (
-    select distinct versions_normalised.record_key
-    from versions_normalised
-    left join staff_emails on versions_normalised.email = staff_emails.email
-    where
-        versions_normalised.is_staff_role
-        or staff_emails.email is not null
-),
-
-customer_versions as (
-    select versions_normalised.*
-    from versions_normalised
-    left join staff_records on versions_normalised.record_key = staff_records.record_key
-    where staff_records.record_key is null
 )
 
-select * from customer_versions
+select * from versions_normalised

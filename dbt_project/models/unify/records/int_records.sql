@@ -1,8 +1,13 @@
--- one row per record about a person, as its latest version says
+-- one row per record about a customer, as its latest version says; staff are left out
 with
 
 record_versions as (
     select * from {{ ref('int_record_versions') }}
+),
+
+records_delivered as (
+    select record_key from {{ ref('int_records_delivered') }}
+    where staff_known_at is null
 ),
 
 versions_ranked as (
@@ -24,6 +29,8 @@ versions_ranked as (
                 record_versions.version_hash desc nulls last
         ) as version_rank,
     from record_versions
+    inner join records_delivered
+        on record_versions.record_key = records_delivered.record_key
 ),
 
 records as (

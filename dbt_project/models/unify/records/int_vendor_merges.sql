@@ -8,7 +8,7 @@ record_versions as (
 ),
 
 records as (
-    select record_key, first_received_at from {{ ref('int_records') }}
+    select record_key, first_received_at from {{ ref('int_records_delivered') }}
 ),
 
 identity_rules as (
