@@ -96,15 +96,16 @@ def _land(settings: Settings, source: str, entity: str, night: date, lines: Iter
     try:
         rows = _write_file(temporary / name, header, lines)
         received = datetime.combine(night, time(2), tzinfo=UTC)
-        content = (temporary / name).read_bytes()
-        digest = hashlib.sha256(content).hexdigest()
+        with (temporary / name).open("rb") as written:
+            digest = hashlib.file_digest(written, "sha256").hexdigest()
+        size = (temporary / name).stat().st_size
         delivery_id = f"{received:%Y-%m-%dT%H%M%SZ}-{digest[:8]}"
         manifest = {
             "delivery_id": delivery_id,
             "source": source,
             "entity": entity,
             "received_at": f"{received:%Y-%m-%dT%H:%M:%SZ}",
-            "files": [{"name": name, "sha256": digest, "bytes": len(content), "rows": rows}],
+            "files": [{"name": name, "sha256": digest, "bytes": size, "rows": rows}],
         }
         (temporary / "manifest.json").write_text(
             json.dumps(manifest, indent=2) + "\n", encoding="utf-8"
