@@ -24,7 +24,8 @@ _TABLES = {
     "trust integer, is_enabled boolean",
     "identity_blocked_values": "identifier_type text, pattern text, reason text",
     "identity_first_names": "first_name text, name_group integer",
-    "identity_settings": "default_phone_prefix text, block_cap integer, prior_weight integer, "
+    "identity_types": "identifier_type text, normaliser text",
+    "identity_settings": "normaliser_settings text, block_cap integer, prior_weight integer, "
     "merge_weight integer, review_weight integer",
     "identity_decisions": "decision_id text, decision text, left_record_key text, "
     "right_record_key text, author text, reason text, decided_at timestamp",
@@ -109,7 +110,13 @@ def identity_rows(
             for group, names in enumerate(rules.same_first_names, start=1)
             for name in dict.fromkeys(names)
         ],
-        "identity_settings": [(rules.default_phone_prefix, *weights)],
+        "identity_settings": [(rules.normalisers.model_dump_json(), *weights)],
+        "identity_types": [
+            ("user_id", "exact"),
+            ("email", "email"),
+            ("phone", "phone"),
+            *((own.identifier_type, own.normaliser) for own in rules.identifier_types),
+        ],
         "identity_decisions": [
             (
                 decision.decision_id,
