@@ -30,6 +30,9 @@ _TABLES = {
     "identity_decisions": "decision_id text, decision text, left_record_key text, "
     "right_record_key text, author text, reason text, decided_at timestamp",
     "identity_cluster_limits": "cluster_limit text, attribute text, at_most integer, refuses text",
+    "household_rules": "rule text, trust integer, uses_phone boolean, uses_last_name boolean, "
+    "uses_postal_code boolean, uses_country boolean",
+    "household_settings": "size_cap integer",
     "identity_survivorship": "attribute text, survivorship_rule text",
     "identity_source_priorities": "attribute text, source text, priority integer",
     "identity_level_weights": "comparison text, level integer, label text, weight integer",
@@ -132,6 +135,15 @@ def identity_rows(
             (limit.limit, limit.attribute, limit.at_most, limit.refuses)
             for limit in rules.cluster_limits
         ],
+        "household_rules": [
+            (
+                rule.rule,
+                trust,
+                *(name in rule.shares for name in ("phone", "last_name", "postal_code", "country")),
+            )
+            for trust, rule in enumerate(rules.households.rules, start=1)
+        ],
+        "household_settings": [(rules.households.size_cap,)],
         "identity_survivorship": [
             (attribute, survivorship.rule) for attribute, survivorship in rules.survivorship.items()
         ],

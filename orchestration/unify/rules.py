@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from orchestration.proved_yaml import load_proved
 from orchestration.settings import Settings
+from orchestration.unify.households import Households
 from orchestration.unify.normalising import NormaliserSettings
 
 Guard = Literal["none", "names_do_not_conflict", "names_match", "names_equal"]
@@ -189,6 +190,7 @@ class IdentityRules(BaseModel):
         rules: Match rules, most trusted first.
         probabilistic: The trained matcher; None where there is none.
         cluster_limits: What one cluster may hold.
+        households: Who lives with whom.
         survivorship: Rules of the golden record's attributes; the newest value where none is.
         blocked_values: Values that never link records.
         same_first_names: Lists of first names that are forms of one name.
@@ -200,6 +202,7 @@ class IdentityRules(BaseModel):
     rules: list[MatchRule] = Field(min_length=1)
     probabilistic: Probabilistic | None = None
     cluster_limits: list[ClusterLimit] = []
+    households: Households = Households(size_cap=2)
     survivorship: dict[Attribute, Survivorship] = {}
     blocked_values: list[BlockedValue] = []
     same_first_names: list[list[str]] = []

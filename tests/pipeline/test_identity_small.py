@@ -79,6 +79,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Settings:
             contact(4, loyalty="ab-123", firstname="Di", lastname="Ross"),
             contact(5, loyalty=" AB 123", firstname="Di", lastname="Vale"),
             contact(6, loyalty="ab-124", firstname="Di", lastname="Ross"),
+            contact(7, phone="+12125550177", firstname="Eve", lastname="Falk"),
+            contact(8, phone="(212) 555-0177", firstname="Gus", lastname="Falk"),
+            contact(9, phone="+12125550177", firstname="Hal", lastname="Other"),
         ],
     )
     land_respondents(
@@ -91,7 +94,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Settings:
             respondent(5, "annlee@mailbox.example"),
         ],
     )
-    resolve(settings)
+    resolve(settings, customers=True)
     return settings
 
 
@@ -134,3 +137,17 @@ def test_why_finds_an_own_identifier_however_it_is_written(small: Settings) -> N
     found = explain(small, "A.B-1 2.3", "hubspot/contacts/5")
     assert found.is_one_customer
     assert found.left_records == ["hubspot/contacts/4", "hubspot/contacts/5"]
+
+
+def test_a_household_is_no_merge(small: Settings) -> None:
+    customers = customers_of(small)
+    seven, eight, nine = (customers[f"hubspot/contacts/{number}"] for number in (7, 8, 9))
+    households = rows_of(
+        small,
+        "select household_id, customer_id, rule, member_count "
+        "from unify.bridge_customer_households order by customer_id",
+    )
+    assert len({seven, eight, nine}) == 3
+    assert {row[1] for row in households} == {seven, eight}
+    assert len({row[0] for row in households}) == 1
+    assert {row[2:] for row in households} == {("phone_and_last_name", 2)}

@@ -76,6 +76,13 @@ def test_an_error_names_the_line_and_what_is_wrong(
             "above merge_probability",
         ),
         ("survivorship:\n  country: {rule: source_priority}\n", "needs them"),
+        ("households: {size_cap: 4, rules: [{rule: flat, shares: [phone]}]}\n", "at least 2"),
+        (
+            "households:\n  size_cap: 4\n  rules:\n"
+            "    - {rule: flat, shares: [phone, last_name]}\n"
+            "    - {rule: flat, shares: [phone, country]}\n",
+            "'flat' stands there twice",
+        ),
         (
             "identifier_types:\n"
             "  - {identifier_type: email, normaliser: lower, held_by: [a.b.c]}\n",
