@@ -8,10 +8,16 @@ from pathlib import Path
 import duckdb
 
 from benchmarks.document import table
+from benchmarks.identity.attribution import attribution
 from benchmarks.identity.scores import COLUMNS, b_cubed, pairwise
 from orchestration.demo.company import build_company
 from orchestration.pipeline import state, steps
 from orchestration.settings import Settings
+
+EVENTS_TOLD = (
+    "Events: on whom each is, against the truth. A device is shared where it shows events of "
+    "several persons; an event is on its person where its customer holds a record of that person."
+)
 
 
 def measure(home: Path, customers: int, nights: int, seeds: list[int]) -> str:
@@ -34,6 +40,7 @@ def measure(home: Path, customers: int, nights: int, seeds: list[int]) -> str:
         settings = Settings(home=home / f"company-{customers}-{nights}-{seed}")
         seconds = _resolve(settings, customers, nights, seed)
         parts += [f"### Seed {seed}", _scores(settings), _queue(settings, seconds)]
+        parts += [_households(settings), EVENTS_TOLD, attribution(settings)]
     return "\n\n".join(parts)
 
 
@@ -48,7 +55,9 @@ def _resolve(settings: Settings, customers: int, nights: int, seed: int) -> floa
     started = time.monotonic()
     steps.build_records(settings)
     steps.resolve_ids(settings)
-    return time.monotonic() - started
+    seconds = time.monotonic() - started
+    steps.build_customers(settings)
+    return seconds
 
 
 def _scores(settings: Settings) -> str:
@@ -98,4 +107,49 @@ def _queue(settings: Settings, seconds: float) -> str:
     return (
         f"{row[0]:,} pairs wait for review, {row[1]:,} of them one person's. Matching, clustering "
         f"and the id ledger took {seconds:.1f} s."
+    )
+
+
+def _households(settings: Settings) -> str:
+    """Pairs of persons who live together, against the truth; a person is where a record is."""
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{settings.warehouse}' as warehouse (read_only)")
+        row = connection.execute(
+            f"""
+            with people as (
+                select distinct customer_id, person_id, household_id as true_household
+                from warehouse.identity.customer_records
+                inner join read_parquet('{settings.truth / "records.parquet"}') as records
+                    on record_key = source || '/' || entity || '/' || record_id
+                inner join read_parquet('{settings.truth / "persons.parquet"}') using (person_id)
+            ),
+            members as (
+                select household_id, person_id, true_household
+                from warehouse.unify.bridge_customer_households
+                inner join people using (customer_id)
+            ),
+            found as (
+                select distinct one.person_id, other.person_id as other_person_id,
+                    coalesce(one.true_household = other.true_household, false) as is_true
+                from members as one
+                inner join members as other
+                    on one.household_id = other.household_id and one.person_id < other.person_id
+            ),
+            planted as (
+                select distinct one.person_id, other.person_id as other_person_id
+                from people as one
+                inner join people as other
+                    on one.true_household = other.true_household
+                    and one.person_id < other.person_id
+            )
+            select (select count(*) from planted), (select count(*) from found),
+                (select count(*) from found where is_true)
+            """
+        ).fetchone()
+    assert row is not None
+    planted, found, right = row
+    return (
+        f"Households: {planted:,} pairs of persons live together, {found:,} were found to, "
+        f"{right:,} rightly: precision {right / found if found else 1:.5f}, "
+        f"recall {right / planted if planted else 1:.5f}."
     )

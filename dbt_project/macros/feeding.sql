@@ -64,3 +64,33 @@
         ('row_hash', 'text'),
     ]) }}
 {%- endmacro %}
+
+
+{#-
+    Your own types of identifiers (`identity.yml`), out of the staging models of the tables that
+    hold them: a row per version of a record that bears one.
+-#}
+{% macro stacked_own_identifiers() -%}
+    {%- for held in own_identifiers() %}
+    select
+        '{{ held.source }}/{{ held.entity }}/' || {{ held.record_id }} as record_key,
+        cast('{{ held.identifier_type }}' as {{ dbt.type_string() }}) as identifier_type,
+        cast({{ held.column }} as {{ dbt.type_string() }}) as written_value,
+        load_number,
+        cast({{ held.version_at }} as timestamp) as version_at,
+        received_at,
+    from {{ ref(held.model) }}
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- else %}
+    select
+        cast(null as {{ dbt.type_string() }}) as record_key,
+        cast(null as {{ dbt.type_string() }}) as identifier_type,
+        cast(null as {{ dbt.type_string() }}) as written_value,
+        cast(null as integer) as load_number,
+        cast(null as timestamp) as version_at,
+        cast(null as timestamp) as received_at,
+    where false
+    {%- endfor %}
+{%- endmacro %}

@@ -44,24 +44,30 @@
 {%- endmacro %}
 
 
-{#- An e-mail address as it is compared: lower case, no blanks, no plus tag. -#}
+{#-
+    Identifiers as they are compared (orchestration/unify/normalising.py). `int_identifier_forms`
+    holds the form of every written value, so that a night normalises what it has not met before.
+-#}
 {% macro normalised_email(column) -%}
-    nullif(
-        {{ regexp_replace_all('lower(trim(' ~ column ~ '))', '[+][^@]*@', '@') }}, ''
-    )
+    {{ normalised_identifier("'email'", column) }}
 {%- endmacro %}
 
 
-{#- A phone number as it is compared: `+` and digits; a national one gets the given prefix. -#}
-{% macro normalised_phone(column, prefix) -%}
-    {%- set digits = regexp_replace_all(column, '[^0-9]', '') -%}
-    case
-        when {{ column }} is null or {{ digits }} = '' then null
-        when trim({{ column }}) like '+%' then '+' || {{ digits }}
-        when {{ digits }} like '00%' then '+' || substr({{ digits }}, 3)
-        when {{ digits }} like '0%' then {{ prefix }} || substr({{ digits }}, 2)
-        else {{ prefix }} || {{ digits }}
-    end
+{% macro normalised_phone(column) -%}
+    {{ normalised_identifier("'phone'", column) }}
+{%- endmacro %}
+
+
+{% macro normalised_identifier(normaliser, column) -%}
+    nullif(
+        {{ normal_form(
+            normaliser,
+            column,
+            '(select settings.normaliser_settings from '
+            ~ ref('stg_config__identity_settings') ~ ' as settings)'
+        ) }},
+        ''
+    )
 {%- endmacro %}
 
 

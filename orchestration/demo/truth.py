@@ -36,7 +36,10 @@ order by source, entity, record_id
 
 _PERSONS = """
 select distinct person_id, person.persona, [{goals}[person.persona]] as goals, person.country,
-    in_household, person.shares_device, shares_inbox, has_several_emails, has_recycled_phone,
+    in_household,
+    case when in_household then 'household-' || lpad((person.idx // 2)::varchar, 7, '0') end
+        as household_id,
+    person.shares_device, shares_inbox, has_several_emails, has_recycled_phone,
     person.idx in (select idx from delivered_record where list_contains(difficulties, 'fuzzy_only'))
         as has_fuzzy_record,
     coalesce(is_poor, false) as had_poor_experience,

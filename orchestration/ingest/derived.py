@@ -1,4 +1,4 @@
-"""What is derived from the source contracts: dbt's source and staging YAML, and the feeds.
+"""What is derived from the source contracts: dbt's source and staging YAML, feeds, own identifiers.
 
 `journeyline contracts sync` writes these files and a project test proves that none has drifted.
 The staging models themselves are written by hand; their select lists are read here.
@@ -13,8 +13,10 @@ from pathlib import Path
 
 from orchestration.errors import EXIT_USAGE, JourneylineError
 from orchestration.ingest.contracts import FEEDS, Contract, load_contracts
+from orchestration.ingest.derived_identifiers import own_identifiers_macro
 from orchestration.ingest.sources import Source, load_sources
 from orchestration.settings import Settings
+from orchestration.unify.rules import load_identity_rules
 
 _LINEAGE = {
     "_delivery_id": "Delivery that brought the row.",
@@ -57,7 +59,13 @@ def derive_files(settings: Settings) -> dict[Path, str]:
         if described:
             path = models / "staging" / source / f"_{source}.yml"
             files[path] = _staging_yaml(sources[source], described, staged)
-    files[settings.dbt_project / "macros" / "feeds.sql"] = _feeds_macro(tables, staged)
+    macros = settings.dbt_project / "macros"
+    files[macros / "feeds.sql"] = _feeds_macro(tables, staged)
+    files[macros / "own_identifiers.sql"] = own_identifiers_macro(
+        load_identity_rules(settings).identifier_types,
+        {(each.source, each.entity): each for group in tables.values() for each in group},
+        staged,
+    )
     return files
 
 

@@ -16,6 +16,7 @@ from orchestration.privacy.handles import handles_of, load_privacy
 from orchestration.privacy.resolving import Person, resolve
 from orchestration.publish import database
 from orchestration.settings import Settings
+from orchestration.unify.normalising import NormaliserSettings
 from orchestration.unify.rules import load_identity_rules
 
 
@@ -34,8 +35,8 @@ def export_person(settings: Settings, identifier: str) -> dict[str, Any]:
         JourneylineError: Nobody or several are meant (exit 2).
     """
     privacy = load_privacy(settings)
-    prefix = load_identity_rules(settings).default_phone_prefix
-    person = resolve(settings, privacy, identifier, prefix)
+    normalisers = load_identity_rules(settings).normalisers
+    person = resolve(settings, privacy, identifier, normalisers)
     handles: dict[str, list[str]] = {}
     for domain, value in sorted(person.handles):
         handles.setdefault(domain, []).append(value)
@@ -45,12 +46,14 @@ def export_person(settings: Settings, identifier: str) -> dict[str, Any]:
             "records": sorted(person.record_keys),
             "handles": handles,
         },
-        "delivered": _delivered(settings, person, prefix),
+        "delivered": _delivered(settings, person, normalisers),
         "published": _published(settings, person),
     }
 
 
-def _delivered(settings: Settings, person: Person, prefix: str) -> dict[str, list[dict[str, Any]]]:
+def _delivered(
+    settings: Settings, person: Person, normalisers: NormaliserSettings
+) -> dict[str, list[dict[str, Any]]]:
     contracts = load_contracts(settings)
     subjects = load_privacy(settings).subjects
     found: dict[str, list[dict[str, Any]]] = {}
@@ -60,7 +63,7 @@ def _delivered(settings: Settings, person: Person, prefix: str) -> dict[str, lis
         domains = subjects.get(table, {})
         try:
             for row in screening.rows_of(delivery, contract):
-                if handles_of(row.fields, row.text, domains, prefix) & person.handles:
+                if handles_of(row.fields, row.text, domains, normalisers) & person.handles:
                     entry = {"delivery_id": delivery.delivery_id, "row_number": row.number}
                     found.setdefault(table, []).append({**entry, "row": row.text})
         except (Refused, OSError):

@@ -19,6 +19,12 @@ from pydantic import BaseModel, ConfigDict
 from orchestration.keys import ledger_key, pseudonym
 from orchestration.proved_yaml import load_proved
 from orchestration.settings import Settings
+from orchestration.unify.normalising import (
+    NormaliserSettings,
+    email_form,
+    phone_form,
+    plain_phone_form,
+)
 
 EMAIL, PHONE, USER, CUSTOMER = "email", "phone", "user_id", "customer_id"
 Handle = tuple[str, str]
@@ -55,7 +61,10 @@ def load_privacy(settings: Settings) -> Privacy:
 
 
 def handles_of(
-    fields: Mapping[str, Any], text: str, domains: Mapping[str, str], phone_prefix: str
+    fields: Mapping[str, Any],
+    text: str,
+    domains: Mapping[str, str],
+    normalisers: NormaliserSettings,
 ) -> set[Handle]:
     """What names a person in one row.
 
@@ -63,36 +72,35 @@ def handles_of(
         fields: Values by column of the contract.
         text: The row as it was delivered; e-mail addresses anywhere in it count.
         domains: Domain per column that names a person.
-        phone_prefix: Prefix of numbers that name no country.
+        normalisers: How identifiers are compared.
     """
-    found = {(EMAIL, normalised_email(match)) for match in _MAILBOX.findall(text)}
+    found = {handle for match in _MAILBOX.findall(text) for handle in _emails(match, normalisers)}
     for column, domain in domains.items():
         value = fields.get(column)
         if value is None or value == "":
             continue
         if domain == PHONE:
-            number = normalised_phone(str(value), phone_prefix)
-            found |= {(PHONE, number)} if number else set()
-        elif domain != EMAIL:
+            found |= _phones(str(value), normalisers)
+        elif domain == EMAIL:
+            for email in str(value).split(";"):
+                found |= _emails(email, normalisers)
+        else:
             found.add((domain, str(value)))
     return found
 
 
-def normalised_email(value: str) -> str:
-    """An address as it is compared: lower case, no blanks, no plus tag."""
-    return _TAG.sub("@", value.strip().lower())
+# A tombstone outlives a change of `identity.yml`, so a value also counts in its plain form, which
+# no setting changes but the region of numbers that name no country.
+@lru_cache(_CACHED)
+def _emails(value: str, normalisers: NormaliserSettings) -> frozenset[Handle]:
+    plain = _TAG.sub("@", value.strip().lower())
+    return frozenset({(EMAIL, email_form(value, normalisers)), (EMAIL, plain)})
 
 
-def normalised_phone(value: str, prefix: str) -> str | None:
-    """A number as it is compared: `+` and digits; a national one gets the prefix."""
-    digits = re.sub(r"\D", "", value)
-    if not digits:
-        return None
-    if value.strip().startswith("+"):
-        return f"+{digits}"
-    if digits.startswith("00"):
-        return f"+{digits[2:]}"
-    return prefix + digits.removeprefix("0")
+@lru_cache(_CACHED)
+def _phones(value: str, normalisers: NormaliserSettings) -> frozenset[Handle]:
+    forms = {phone_form(value, normalisers), plain_phone_form(value, normalisers)}
+    return frozenset((PHONE, form) for form in forms if form)
 
 
 def hasher(settings: Settings) -> Hash:

@@ -21,10 +21,9 @@ from orchestration.privacy.handles import (
     USER,
     Handle,
     Privacy,
-    normalised_email,
-    normalised_phone,
 )
 from orchestration.settings import Settings
+from orchestration.unify.normalising import NormaliserSettings, email_form, phone_form
 from orchestration.warehouse import connect
 
 _ID_LENGTH = 32
@@ -47,7 +46,9 @@ class Person:
     shared: dict[str, int]
 
 
-def resolve(settings: Settings, privacy: Privacy, identifier: str, phone_prefix: str) -> Person:
+def resolve(
+    settings: Settings, privacy: Privacy, identifier: str, normalisers: NormaliserSettings
+) -> Person:
     """The person that an identifier means.
 
     Args:
@@ -55,7 +56,7 @@ def resolve(settings: Settings, privacy: Privacy, identifier: str, phone_prefix:
         privacy: Which columns name a person.
         identifier: An e-mail address, a phone number, a user id, a customer id (an old one too),
             or a record as `source/entity/record_id`.
-        phone_prefix: Prefix of numbers that name no country.
+        normalisers: How identifiers are compared.
 
     Raises:
         JourneylineError: There is no warehouse to look in, nobody of that name, or several
@@ -69,7 +70,7 @@ def resolve(settings: Settings, privacy: Privacy, identifier: str, phone_prefix:
             EXIT_USAGE,
         )
     with closing(connect(settings.warehouse, read_only=True)) as connection:
-        handle = _handle(identifier.strip(), phone_prefix)
+        handle = _handle(identifier.strip(), normalisers)
         records = _records(connection, handle, identifier.strip())
         customers = _column(
             connection,
@@ -102,11 +103,11 @@ def resolve(settings: Settings, privacy: Privacy, identifier: str, phone_prefix:
         return _person(connection, settings, privacy, set(records), set(customers), handle)
 
 
-def _handle(identifier: str, phone_prefix: str) -> Handle:
+def _handle(identifier: str, normalisers: NormaliserSettings) -> Handle:
     if "@" in identifier:
-        return EMAIL, normalised_email(identifier)
+        return EMAIL, email_form(identifier, normalisers)
     if identifier.startswith(("+", "00")):
-        return PHONE, normalised_phone(identifier, phone_prefix) or identifier
+        return PHONE, phone_form(identifier, normalisers) or identifier
     if len(identifier) == _ID_LENGTH and all(c in "0123456789abcdef" for c in identifier):
         return CUSTOMER, identifier
     return USER, identifier

@@ -24,11 +24,15 @@ _TABLES = {
     "trust integer, is_enabled boolean",
     "identity_blocked_values": "identifier_type text, pattern text, reason text",
     "identity_first_names": "first_name text, name_group integer",
-    "identity_settings": "default_phone_prefix text, block_cap integer, prior_weight integer, "
+    "identity_types": "identifier_type text, normaliser text",
+    "identity_settings": "normaliser_settings text, block_cap integer, prior_weight integer, "
     "merge_weight integer, review_weight integer",
     "identity_decisions": "decision_id text, decision text, left_record_key text, "
     "right_record_key text, author text, reason text, decided_at timestamp",
     "identity_cluster_limits": "cluster_limit text, attribute text, at_most integer, refuses text",
+    "household_rules": "rule text, trust integer, uses_phone boolean, uses_last_name boolean, "
+    "uses_postal_code boolean, uses_country boolean",
+    "household_settings": "size_cap integer",
     "identity_survivorship": "attribute text, survivorship_rule text",
     "identity_source_priorities": "attribute text, source text, priority integer",
     "identity_level_weights": "comparison text, level integer, label text, weight integer",
@@ -109,7 +113,13 @@ def identity_rows(
             for group, names in enumerate(rules.same_first_names, start=1)
             for name in dict.fromkeys(names)
         ],
-        "identity_settings": [(rules.default_phone_prefix, *weights)],
+        "identity_settings": [(rules.normalisers.model_dump_json(), *weights)],
+        "identity_types": [
+            ("user_id", "exact"),
+            ("email", "email"),
+            ("phone", "phone"),
+            *((own.identifier_type, own.normaliser) for own in rules.identifier_types),
+        ],
         "identity_decisions": [
             (
                 decision.decision_id,
@@ -125,6 +135,15 @@ def identity_rows(
             (limit.limit, limit.attribute, limit.at_most, limit.refuses)
             for limit in rules.cluster_limits
         ],
+        "household_rules": [
+            (
+                rule.rule,
+                trust,
+                *(name in rule.shares for name in ("phone", "last_name", "postal_code", "country")),
+            )
+            for trust, rule in enumerate(rules.households.rules, start=1)
+        ],
+        "household_settings": [(rules.households.size_cap,)],
         "identity_survivorship": [
             (attribute, survivorship.rule) for attribute, survivorship in rules.survivorship.items()
         ],

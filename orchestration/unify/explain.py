@@ -18,6 +18,7 @@ from orchestration import warehouse
 from orchestration.errors import EXIT_USAGE, JourneylineError
 from orchestration.settings import Settings
 from orchestration.unify.evidence import SourceRow, masked, source_row, value_of, waterfall
+from orchestration.unify.normalising import normal_form_by_text
 
 
 @dataclass(frozen=True)
@@ -164,22 +165,31 @@ def records_of(connection: duckdb.DuckDBPyConnection, asked: str) -> list[str]:
     """
     rows = connection.execute(
         """
-        with found as (
+        with forms as (
+            select unnest($types) as identifier_type, unnest($values) as identifier_value
+        ),
+        found as (
             select $asked as record_key
             union
             select record_key from unify.int_record_identifiers
             where identifier_value = $asked
-                or (identifier_type = 'email' and identifier_value
-                    = regexp_replace(lower(trim($asked)), '[+][^@]*@', '@'))
+                -- a number without its country
                 or (identifier_type = 'phone' and length($digits) >= 7
                     and right(identifier_value, length($digits)) = $digits)
+            union
+            select record_key from unify.int_record_identifiers
+            inner join forms using (identifier_type, identifier_value)
         )
         select delivered.record_key, delivered.staff_known_at
         from unify.int_records_delivered as delivered
         inner join found on found.record_key = delivered.record_key
         order by 1
         """,
-        {"asked": asked, "digits": "".join(c for c in asked if c.isdigit()).lstrip("0")},
+        {
+            "asked": asked,
+            "digits": "".join(c for c in asked if c.isdigit()).lstrip("0"),
+            **_forms_of(connection, asked),
+        },
     ).fetchall()
     if not rows:
         raise JourneylineError(
@@ -199,6 +209,17 @@ def records_of(connection: duckdb.DuckDBPyConnection, asked: str) -> list[str]:
             EXIT_USAGE,
         )
     return records
+
+
+def _forms_of(connection: duckdb.DuckDBPyConnection, asked: str) -> dict[str, list[str]]:
+    """What was asked for in the form of each type of identifier."""
+    row = connection.execute("select normaliser_settings from config.identity_settings").fetchone()
+    assert row is not None
+    forms = {
+        str(name): normal_form_by_text(str(normaliser), asked, str(row[0]))
+        for name, normaliser in connection.execute("from config.identity_types").fetchall()
+    }
+    return {"types": list(forms), "values": list(forms.values())}
 
 
 def customers_of(connection: duckdb.DuckDBPyConnection, records: Iterable[str]) -> list[str]:

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from orchestration.errors import EXIT_USAGE, JourneylineError
+from orchestration.proved_yaml import load_proved
 from orchestration.settings import Settings
+from orchestration.unify.households import Households
+from orchestration.unify.normalising import NormaliserSettings
 
-IdentifierType = Literal["user_id", "record_id", "email", "phone", "company_domain"]
 Guard = Literal["none", "names_do_not_conflict", "names_match", "names_equal"]
 
-# What the SQL of each rule can do: a rule of another name would make no edges.
-_KNOWN_RULES: dict[str, IdentifierType] = {
+# What the SQL of each rule can do; a rule on an own type of identifier has a name of its own.
+_KNOWN_RULES = {
     "user_id": "user_id",
     "vendor_merge": "record_id",
     "email": "email",
@@ -43,7 +42,7 @@ class MatchRule(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     rule: str
-    identifier_type: IdentifierType
+    identifier_type: str
     fan_out_cap: int = Field(ge=2, le=1000)
     guard: Guard
     enabled: bool = True
@@ -51,18 +50,43 @@ class MatchRule(BaseModel):
     @model_validator(mode="after")
     def _is_known(self) -> MatchRule:
         expected = _KNOWN_RULES.get(self.rule)
-        if expected is None:
+        if expected is None and self.identifier_type in _KNOWN_RULES.values():
             raise ValueError(f"rule {self.rule!r} is none of {', '.join(_KNOWN_RULES)}")
-        if expected != self.identifier_type:
+        if expected not in (None, self.identifier_type):
             raise ValueError(f"rule {self.rule!r} compares {expected}, not {self.identifier_type}")
         return self
+
+
+class OwnIdentifierType(BaseModel):
+    """A type of identifier that the project does not bring along, such as a loyalty number.
+
+    Args:
+        identifier_type: Its name, which rules and blocked values use.
+        normaliser: How its values are compared.
+        held_by: Columns of source contracts that hold it, written `source.entity.column`. The
+            table is one of records: it has one key column, and its staging model selects both.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    identifier_type: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    normaliser: Literal["email", "phone", "domain", "exact", "lower", "letters_and_digits"]
+    held_by: list[Annotated[str, Field(pattern=r"^[a-z0-9_]+[.][a-z0-9_]+[.][a-z0-9_]+$")]] = Field(
+        min_length=1
+    )
+
+    @field_validator("identifier_type")
+    @classmethod
+    def _is_new(cls, value: str) -> str:
+        if value in _KNOWN_RULES.values():
+            raise ValueError(f"{value!r} is a type that the project brings along")
+        return value
 
 
 class BlockedValue(BaseModel):
     """Values of a type that match a pattern say nothing about a person."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    identifier_type: IdentifierType
+    identifier_type: str
     pattern: str
     reason: str
 
@@ -161,20 +185,24 @@ class IdentityRules(BaseModel):
     """`identity.yml`, proved.
 
     Args:
-        default_phone_prefix: Prefix of numbers that name no country.
+        normalisers: How identifiers are compared.
+        identifier_types: Types of identifiers that the project does not bring along.
         rules: Match rules, most trusted first.
         probabilistic: The trained matcher; None where there is none.
         cluster_limits: What one cluster may hold.
+        households: Who lives with whom.
         survivorship: Rules of the golden record's attributes; the newest value where none is.
         blocked_values: Values that never link records.
         same_first_names: Lists of first names that are forms of one name.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    default_phone_prefix: str = Field(pattern=r"^\+[1-9][0-9]{0,3}$")
+    normalisers: NormaliserSettings
+    identifier_types: list[OwnIdentifierType] = []
     rules: list[MatchRule] = Field(min_length=1)
     probabilistic: Probabilistic | None = None
     cluster_limits: list[ClusterLimit] = []
+    households: Households = Households(size_cap=2)
     survivorship: dict[Attribute, Survivorship] = {}
     blocked_values: list[BlockedValue] = []
     same_first_names: list[list[str]] = []
@@ -187,6 +215,26 @@ class IdentityRules(BaseModel):
         if twice:
             raise ValueError(f"rule {twice[0]!r} stands there twice")
         return value
+
+    @field_validator("identifier_types")
+    @classmethod
+    def _typed_once(cls, value: list[OwnIdentifierType]) -> list[OwnIdentifierType]:
+        twice = [
+            n for n, count in Counter(own.identifier_type for own in value).items() if count > 1
+        ]
+        if twice:
+            raise ValueError(f"identifier type {min(twice)!r} stands there twice")
+        return value
+
+    @model_validator(mode="after")
+    def _types_are_known(self) -> IdentityRules:
+        known = {*_KNOWN_RULES.values(), *(own.identifier_type for own in self.identifier_types)}
+        used = [rule.identifier_type for rule in self.rules]
+        used += [blocked.identifier_type for blocked in self.blocked_values]
+        for name in used:
+            if name not in known:
+                raise ValueError(f"{name!r} is no type of identifier: {', '.join(sorted(known))}")
+        return self
 
     @field_validator("cluster_limits")
     @classmethod
@@ -212,43 +260,4 @@ def load_identity_rules(settings: Settings) -> IdentityRules:
     Raises:
         JourneylineError: The file is missing, is no YAML, or says something that cannot be.
     """
-    path = settings.config / "identity.yml"
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise JourneylineError(
-            "identity.yml is missing.", str(path), "Restore it from the project.", EXIT_USAGE
-        ) from error
-    try:
-        return IdentityRules.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark is not None else ""
-        raise JourneylineError(
-            f"identity.yml is no YAML: {error}", f"{path}{line}", "Correct the line.", EXIT_USAGE
-        ) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise JourneylineError(
-            f"identity.yml is not valid: {field}: {first['msg']}",
-            f"{path}{_line_of(path, first['loc'])}",
-            "Correct the field.",
-            EXIT_USAGE,
-        ) from error
-
-
-def _line_of(path: Path, location: tuple[int | str, ...]) -> str:
-    """`:line` of the value that a validation error is about, as near as YAML can say."""
-    node: Any = yaml.compose(path.read_text(encoding="utf-8"))
-    for part in location:
-        if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
-            node = node.value[part]
-        elif isinstance(node, yaml.MappingNode):
-            found = [value for key, value in node.value if key.value == part]
-            if not found:
-                break
-            node = found[0]
-        else:
-            break
-    return "" if node is None else f":{node.start_mark.line + 1}"
+    return load_proved(settings.config / "identity.yml", IdentityRules)

@@ -28,7 +28,7 @@ def test_every_model_with_a_case_or_a_window_has_a_unit_test(
     manifest: Any, compiled: dict[str, dict[str, str]]
 ) -> None:
     deciding = deciding_models(compiled["first night"])
-    assert {"int_email_events", "fct_sessions", "int_record_versions"} <= deciding
+    assert {"int_email_events", "fct_sessions", "int_match_pairs"} <= deciding
     assert "bridge_customer_records" not in deciding
     assert sorted(deciding - _tested(manifest) - set(EXEMPT)) == []
 

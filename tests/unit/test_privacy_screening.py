@@ -25,12 +25,11 @@ from orchestration.privacy.handles import (
     append_tombstone,
     handles_of,
     hasher,
-    normalised_email,
-    normalised_phone,
     read_tombstones,
     tombstones_path,
 )
 from orchestration.settings import REPO_ROOT, Settings
+from orchestration.unify.normalising import EmailProvider, NormaliserSettings
 
 AT = datetime(2025, 7, 1, 2)
 GONE = "ann@gone.example"
@@ -191,22 +190,41 @@ def test_a_replacement_that_died_is_put_in_place_or_forgotten(
 
 
 def test_a_value_names_the_same_person_however_it_is_written() -> None:
-    assert normalised_email(" Ann+news@Gone.example ") == "ann@gone.example"
-    numbers = ("+49 (151) 234-567", "0049151234567", "0151 234567")
-    assert {normalised_phone(number, "+49") for number in numbers} == {"+49151234567"}
-    assert normalised_phone("n/a", "+49") is None
+    german = NormaliserSettings(default_phone_region="DE")
     found = handles_of(
-        {"email": None, "phone": "0151 234567", "contact_id": 7},
+        {"email": " Zoe@Müller.example;z@x.example", "phone": "0151 23456789", "contact_id": 7},
         'wrote to <Ann+x@gone.example>, "b@kept.example"',
         {"email": "email", "phone": "phone", "contact_id": "crm/contacts"},
-        "+49",
+        german,
     )
+    numbers = ("+49 (0)151 234-56789", "004915123456789")
+    assert all(
+        ("phone", "+4915123456789") in handles_of({"p": number}, "", {"p": "phone"}, german)
+        for number in numbers
+    )
+    assert handles_of({"p": "n/a"}, "", {"p": "phone"}, german) == set()
     assert found == {
         ("email", "ann@gone.example"),
         ("email", "b@kept.example"),
-        ("phone", "+49151234567"),
+        ("email", "zoe@xn--mller-kva.example"),
+        ("email", "zoe@müller.example"),
+        ("email", "z@x.example"),
+        ("phone", "+4915123456789"),
         ("crm/contacts", "7"),
     }
+
+
+def test_a_tombstone_holds_when_the_provider_gets_a_rule_of_its_own() -> None:
+    before = NormaliserSettings(default_phone_region="US")
+    after = NormaliserSettings(
+        default_phone_region="US",
+        email_providers=(EmailProvider(domains=("gmail.com",), ignored="."),),
+    )
+    erased, delivered = (
+        handles_of({}, "A.nn@gmail.com", {}, normalisers) for normalisers in (before, after)
+    )
+    assert erased == {("email", "a.nn@gmail.com")}
+    assert erased < delivered
 
 
 def test_tombstones_name_nobody_and_outlive_another_pseudonym_key(tmp_path: Path) -> None:

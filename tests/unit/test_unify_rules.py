@@ -10,10 +10,11 @@ import pytest
 from orchestration.errors import JourneylineError
 from orchestration.settings import REPO_ROOT, Settings
 from orchestration.unify.config_tables import identity_rows, write_identity_tables
+from orchestration.unify.normalising import NormaliserSettings
 from orchestration.unify.rules import IdentityRules, load_identity_rules
 
 MINIMAL = """\
-default_phone_prefix: "+1"
+normalisers: {default_phone_region: US}
 rules:
   - {rule: email, identifier_type: email, fan_out_cap: 12, guard: names_do_not_conflict}
 blocked_values:
@@ -44,7 +45,7 @@ def test_the_shipped_file_is_valid() -> None:
         ("identifier_type: email, fan", "identifier_type: phone, fan", 3, "compares email"),
         ("'^info@'", "'^(info@'", 5, "no regular expression"),
         ("[robert, bob]", "[robert, Bob]", 7, "lower case"),
-        ('"+1"', '"1"', 1, "pattern"),
+        ("region: US", "region: USA", 1, "no region"),
     ],
 )
 def test_an_error_names_the_line_and_what_is_wrong(
@@ -75,6 +76,27 @@ def test_an_error_names_the_line_and_what_is_wrong(
             "above merge_probability",
         ),
         ("survivorship:\n  country: {rule: source_priority}\n", "needs them"),
+        ("households: {size_cap: 4, rules: [{rule: flat, shares: [phone]}]}\n", "at least 2"),
+        (
+            "households:\n  size_cap: 4\n  rules:\n"
+            "    - {rule: flat, shares: [phone, last_name]}\n"
+            "    - {rule: flat, shares: [phone, country]}\n",
+            "'flat' stands there twice",
+        ),
+        (
+            "identifier_types:\n"
+            "  - {identifier_type: email, normaliser: lower, held_by: [a.b.c]}\n",
+            "brings along",
+        ),
+        (
+            "identifier_types:\n  - {identifier_type: card, normaliser: horoscope, "
+            "held_by: [a.b.c]}\n",
+            "normaliser",
+        ),
+        (
+            "identifier_types:\n  - {identifier_type: card, normaliser: exact, held_by: [a.b]}\n",
+            "pattern",
+        ),
         ("survivorship:\n  country: {rule: longest, sources: [crm]}\n", "needs them"),
         ("survivorship:\n  shoe: {rule: longest}\n", "first_name"),
     ],
@@ -83,6 +105,12 @@ def test_limits_matcher_and_survivorship_are_proved(tmp_path: Path, more: str, s
     with pytest.raises(JourneylineError, match=said) as caught:
         load_identity_rules(project(tmp_path, MINIMAL + more))
     assert caught.value.exit_code == 2
+
+
+def test_rules_and_blocked_values_are_about_types_that_there_are(tmp_path: Path) -> None:
+    text = MINIMAL.replace("identifier_type: email, pattern", "identifier_type: face, pattern")
+    with pytest.raises(JourneylineError, match="'face' is no type of identifier"):
+        load_identity_rules(project(tmp_path, text))
 
 
 def test_a_rule_named_twice_is_refused(tmp_path: Path) -> None:
@@ -102,7 +130,7 @@ def test_broken_yaml_and_a_missing_file_are_usage_errors(tmp_path: Path) -> None
 def test_trust_is_the_order_in_the_file() -> None:
     rules = IdentityRules.model_validate(
         {
-            "default_phone_prefix": "+49",
+            "normalisers": {"default_phone_region": "DE"},
             "rules": [
                 {
                     "rule": "user_id",
@@ -134,7 +162,10 @@ def test_writing_the_tables_twice_replaces_them(tmp_path: Path) -> None:
     with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
         names = connection.execute("from config.identity_first_names order by 1").fetchall()
         blocked = connection.execute("from config.identity_blocked_values").fetchall()
-        prefix = connection.execute("from config.identity_settings").fetchall()
+        row = connection.execute("from config.identity_settings").fetchone()
+        types = connection.execute("from config.identity_types order by 1").fetchall()
     assert names == [("bob", 1), ("robert", 1)]
     assert blocked == [("email", "^info@", "role mailbox")]
-    assert prefix == [("+1", None, None, None, None)]
+    assert row is not None and row[1:] == (None, None, None, None)
+    assert NormaliserSettings.model_validate_json(row[0]).default_phone_region == "US"
+    assert types == [("email", "email"), ("phone", "phone"), ("user_id", "exact")]

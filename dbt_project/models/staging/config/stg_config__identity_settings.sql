@@ -3,7 +3,7 @@ with
 
 identity_settings as (
     select
-        default_phone_prefix,
+        normaliser_settings,
         block_cap,
         prior_weight,
         merge_weight,

@@ -15,6 +15,25 @@ record_versions as (
     from {{ ref('int_record_versions') }}
 ),
 
+own_identifiers as (
+    select record_key, identifier_type, written_value, version_at, received_at, load_number
+    from {{ ref('int_own_identifier_versions') }}
+),
+
+identity_types as (
+    select identifier_type, normaliser from {{ ref('stg_config__identity_types') }}
+),
+
+identifier_forms as (
+    select identifier_type, written_value, identifier_value
+    from {{ ref('int_identifier_forms') }}
+    where identifier_value is not null
+),
+
+records as (
+    select distinct record_key from record_versions
+),
+
 additional_emails_split as (
     select
         record_versions.record_key,
@@ -41,13 +60,20 @@ identifiers_stacked as (
     from record_versions
     union all
     select
-        record_key,
+        additional_emails_split.record_key,
         'email',
-        {{ normalised_email('additional_emails_split.email') }},
-        version_at,
-        received_at,
-        load_number,
+        coalesce(
+            identifier_forms.identifier_value,
+            {{ normalised_email('additional_emails_split.email') }}
+        ),
+        additional_emails_split.version_at,
+        additional_emails_split.received_at,
+        additional_emails_split.load_number,
     from additional_emails_split
+    left join identifier_forms
+        on
+            identifier_forms.identifier_type = 'email'
+            and additional_emails_split.email = identifier_forms.written_value
     union all
     select
         record_key, 'phone', phone, version_at, received_at, load_number,
@@ -56,6 +82,27 @@ identifiers_stacked as (
     select
         record_key, 'phone', mobile_phone, version_at, received_at, load_number,
     from record_versions
+    union all
+    select
+        own_identifiers.record_key,
+        own_identifiers.identifier_type,
+        coalesce(
+            identifier_forms.identifier_value,
+            {{ normalised_identifier(
+                'identity_types.normaliser', 'own_identifiers.written_value'
+            ) }}
+        ),
+        own_identifiers.version_at,
+        own_identifiers.received_at,
+        own_identifiers.load_number,
+    from own_identifiers
+    inner join records on own_identifiers.record_key = records.record_key
+    inner join identity_types
+        on own_identifiers.identifier_type = identity_types.identifier_type
+    left join identifier_forms
+        on
+            own_identifiers.identifier_type = identifier_forms.identifier_type
+            and own_identifiers.written_value = identifier_forms.written_value
 ),
 
 record_identifiers as (

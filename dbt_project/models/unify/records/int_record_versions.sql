@@ -21,8 +21,10 @@ survey_record_versions as (
     select * from {{ ref('int_survey_record_versions') }}
 ),
 
-identity_settings as (
-    select default_phone_prefix from {{ ref('stg_config__identity_settings') }}
+identifier_forms as (
+    select identifier_type, written_value, identifier_value
+    from {{ ref('int_identifier_forms') }}
+    where identifier_value is not null
 ),
 
 versions_stacked as (
@@ -45,14 +47,16 @@ versions_normalised as (
         versions_stacked.record_id,
         nullif(trim(versions_stacked.user_id), '') as user_id,
         versions_stacked.company_id,
-        {{ normalised_email('versions_stacked.email') }} as email,
+        coalesce(
+            email_forms.identifier_value, {{ normalised_email('versions_stacked.email') }}
+        ) as email,
         lower(versions_stacked.additional_emails) as additional_emails,
-        {{ normalised_phone(
-            'versions_stacked.phone', 'identity_settings.default_phone_prefix'
-        ) }} as phone,
-        {{ normalised_phone(
-            'versions_stacked.mobile_phone', 'identity_settings.default_phone_prefix'
-        ) }} as mobile_phone,
+        coalesce(
+            phone_forms.identifier_value, {{ normalised_phone('versions_stacked.phone') }}
+        ) as phone,
+        coalesce(
+            mobile_forms.identifier_value, {{ normalised_phone('versions_stacked.mobile_phone') }}
+        ) as mobile_phone,
         versions_stacked.merged_record_ids,
         {{ normalised_name('versions_stacked.first_name') }} as first_name,
         {{ normalised_name('versions_stacked.last_name') }} as last_name,
@@ -81,7 +85,18 @@ versions_normalised as (
         versions_stacked.received_at,
         versions_stacked.version_hash,
     from versions_stacked
-    cross join identity_settings
+    left join identifier_forms as email_forms
+        on
+            email_forms.identifier_type = 'email'
+            and versions_stacked.email = email_forms.written_value
+    left join identifier_forms as phone_forms
+        on
+            phone_forms.identifier_type = 'phone'
+            and versions_stacked.phone = phone_forms.written_value
+    left join identifier_forms as mobile_forms
+        on
+            mobile_forms.identifier_type = 'phone'
+            and versions_stacked.mobile_phone = mobile_forms.written_value
 )
 
 select * from versions_normalised

@@ -1,0 +1,153 @@
+"""What links two records, and what does not, by the smallest example of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from small_company import (
+    contact,
+    customers_of,
+    land_respondents,
+    land_rows,
+    own_project,
+    resolve,
+    respondent,
+    rows_of,
+)
+
+from orchestration.ingest.derived import sync_files
+from orchestration.settings import Settings
+from orchestration.unify.explain import explain
+
+LOYALTY_COLUMN = """\
+      - name: loyalty_number
+        physicalName: properties.loyalty
+        description: Number on the person's loyalty card.
+        logicalType: string
+        physicalType: text
+        required: false
+        classification: direct_identifier
+      - name: lifecycle_stage
+"""
+LOYALTY_STAGED = "        loyalty_number,\n"
+LOYALTY_TYPE = """\
+identifier_types:
+  - identifier_type: loyalty_number
+    normaliser: letters_and_digits
+    held_by: [hubspot.contacts.loyalty_number]
+"""
+LOYALTY_RULE = """\
+rules:
+  - {rule: loyalty_number, identifier_type: loyalty_number, fan_out_cap: 4, guard: none}
+"""
+
+
+def replace_in(path: Path, found: str, put: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert found in text
+    path.write_text(text.replace(found, put, 1), encoding="utf-8")
+
+
+def add_loyalty_numbers(settings: Settings) -> None:
+    """What docs/identity.md says: a column, its staging, the type, a rule; then the sync."""
+    contract = settings.contracts / "sources" / "hubspot.contacts.odcs.yaml"
+    replace_in(contract, "      - name: lifecycle_stage\n", LOYALTY_COLUMN)
+    staging = settings.dbt_project / "models" / "staging" / "hubspot" / "stg_hubspot__contacts.sql"
+    replace_in(
+        staging, "        lifecycle_stage,\n", "        lifecycle_stage,\n        loyalty_number,\n"
+    )
+    rules = settings.config / "identity.yml"
+    replace_in(rules, "identifier_types: []\n", LOYALTY_TYPE)
+    replace_in(rules, "rules:\n", LOYALTY_RULE)
+    written = {path.name for path in sync_files(settings)}
+    assert written == {"_hubspot.yml", "own_identifiers.sql"}
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A few pairs of records, each alike in one respect."""
+    settings = own_project(tmp_path_factory.mktemp("small"))
+    add_loyalty_numbers(settings)
+    land_rows(
+        settings,
+        "hubspot/contacts",
+        [
+            contact(1, email="Ann.Lee@gmail.com"),
+            contact(2, email="bo@Müller.example"),
+            contact(3, phone="(212) 555-0142", firstname="Cy", lastname="Moss"),
+            contact(4, loyalty="ab-123", firstname="Di", lastname="Ross"),
+            contact(5, loyalty=" AB 123", firstname="Di", lastname="Vale"),
+            contact(6, loyalty="ab-124", firstname="Di", lastname="Ross"),
+            contact(7, phone="+12125550177", firstname="Eve", lastname="Falk"),
+            contact(8, phone="(212) 555-0177", firstname="Gus", lastname="Falk"),
+            contact(9, phone="+12125550177", firstname="Hal", lastname="Other"),
+        ],
+    )
+    land_respondents(
+        settings,
+        [
+            respondent(1, "annlee+offers@googlemail.com"),
+            respondent(2, "bo@xn--mller-kva.example"),
+            respondent(3, "", "Cy Moss", "+1 212 555 0142"),
+            respondent(4, "ann.lee@mailbox.example"),
+            respondent(5, "annlee@mailbox.example"),
+        ],
+    )
+    resolve(settings, customers=True)
+    return settings
+
+
+def linked_by(settings: Settings, left: str, right: str) -> set[object]:
+    """The rules that link two records."""
+    rows = rows_of(
+        settings,
+        "select rule from unify.int_match_edges where dead_at is null "
+        f"and left_record_key = '{min(left, right)}' and right_record_key = '{max(left, right)}'",
+    )
+    return {row[0] for row in rows}
+
+
+def test_dots_tags_and_both_domains_of_one_provider_are_one_address(small: Settings) -> None:
+    assert linked_by(small, "hubspot/contacts/1", "surveys/respondents/r1") == {"email"}
+
+
+def test_dots_elsewhere_are_another_address(small: Settings) -> None:
+    customers = customers_of(small)
+    assert customers["surveys/respondents/r4"] != customers["surveys/respondents/r5"]
+
+
+def test_a_domain_in_its_own_script_is_the_same_domain(small: Settings) -> None:
+    assert linked_by(small, "hubspot/contacts/2", "surveys/respondents/r2") == {"email"}
+
+
+def test_a_national_number_is_the_one_with_its_country(small: Settings) -> None:
+    assert "phone_and_name" in linked_by(small, "hubspot/contacts/3", "surveys/respondents/r3")
+
+
+def test_an_own_type_of_identifier_links_as_its_rule_says(small: Settings) -> None:
+    customers = customers_of(small)
+    four, five, six = (f"hubspot/contacts/{number}" for number in (4, 5, 6))
+    assert linked_by(small, four, five) == {"loyalty_number"}
+    assert customers[four] == customers[five]
+    assert customers[four] != customers[six]
+
+
+def test_why_finds_an_own_identifier_however_it_is_written(small: Settings) -> None:
+    found = explain(small, "A.B-1 2.3", "hubspot/contacts/5")
+    assert found.is_one_customer
+    assert found.left_records == ["hubspot/contacts/4", "hubspot/contacts/5"]
+
+
+def test_a_household_is_no_merge(small: Settings) -> None:
+    customers = customers_of(small)
+    seven, eight, nine = (customers[f"hubspot/contacts/{number}"] for number in (7, 8, 9))
+    households = rows_of(
+        small,
+        "select household_id, customer_id, rule, member_count "
+        "from unify.bridge_customer_households order by customer_id",
+    )
+    assert len({seven, eight, nine}) == 3
+    assert {row[1] for row in households} == {seven, eight}
+    assert len({row[0] for row in households}) == 1
+    assert {row[2:] for row in households} == {("phone_and_last_name", 2)}
