@@ -165,6 +165,35 @@ select source, entity, event_id, person_id, mood, to_ts(at_ms) as occurred_at
 from owned_event join person using (idx) where mood is not null order by source, entity, event_id
 """
 
+# What a person's subscription came to by what has been delivered of it; a complaint outlasts all.
+_CONSENTS = """
+with said as (
+    select idx, split_part(event_id, '|', 3) as word from truth_event
+    where entity = 'email_activity' and night <= date '{last}'
+),
+changed as (
+    select split_part(row_key, '|', 1) as record_id,
+        max(split_part(row_key, '|', 2)::bigint) as changed_ms
+    from out_row where source = 'mailchimp' and entity = 'members' and row_key not like 'broken%'
+    group by all
+),
+asked as (
+    select
+        member.idx,
+        coalesce(left_ms <= changed_ms, false) as has_left, bounces,
+        member.idx in (select idx from said where word = 'unsub') as has_unsubscribed,
+        member.idx in (select idx from said where word = 'abuse') as has_complained
+    from member join changed using (record_id)
+    where record_id in (select record_id from delivered_record where source = 'mailchimp')
+)
+select person_id, 'email' as channel,
+    case when has_complained then 'complained'
+        when has_unsubscribed or has_left and not bounces then 'unsubscribed'
+        when has_left then 'bounced' end as suppressed_by
+from asked join person using (idx)
+order by person_id
+"""
+
 _REASONS = """
 select person_id, 'cancelled' as outcome, cancel_reason as reason,
     coalesce(poor_1_ms < cancel_ms, false) as had_poor_experience, to_ts(cancel_ms) as occurred_at
@@ -238,6 +267,7 @@ def write_truth(
             ),
         ),
         "moods": _MOODS,
+        "consents": _CONSENTS.format(**values),
         "reasons": _REASONS,
         "poor_experiences": _POOR_EXPERIENCES,
         "mess": _mess_rows(parameters.mess),
