@@ -194,6 +194,40 @@ from asked join person using (idx)
 order by person_id
 """
 
+# Deals as the newest version that was delivered has them.
+_DEALS = """
+with newest as (
+    select idx, split_part(row_key, '|', 1) as deal_id, arg_max(line, at_ms) as line,
+        max(at_ms) as newest_ms
+    from out_row where source = 'hubspot' and entity = 'deals' and row_key not like 'broken%'
+    group by all
+),
+said as (
+    select *, json_extract_string(line, '$.properties.dealstage') as current_stage from newest
+)
+select
+    deal_id, person_id, current_stage,
+    case current_stage when 'closedwon' then 'won' when 'closedlost' then 'lost' end as outcome,
+    json_extract_string(line, '$.properties.closed_lost_reason') as lost_reason,
+    json_extract_string(line, '$.properties.competitor') as competitor,
+    json_extract_string(line, '$.properties.amount')::decimal(18, 2) as amount,
+    to_ts(case when current_stage like 'closed%' then newest_ms end) as closed_at
+from said join person using (idx)
+order by deal_id
+"""
+
+# What employees answered, by department and month.
+_PULSES = """
+select split_part(line, ',', 2) as department,
+    date_trunc('month', to_ts(at_ms))::date as period_start,
+    count(*) as answers, sum(split_part(line, ',', 4)::integer) as score_sum
+from (
+    select distinct row_key, at_ms, line from out_row
+    where entity = 'pulses' and row_key not like 'broken%'
+)
+group by all order by all
+"""
+
 _REASONS = """
 select person_id, 'cancelled' as outcome, cancel_reason as reason,
     coalesce(poor_1_ms < cancel_ms, false) as had_poor_experience, to_ts(cancel_ms) as occurred_at
@@ -269,6 +303,8 @@ def write_truth(
         "moods": _MOODS,
         "consents": _CONSENTS.format(**values),
         "reasons": _REASONS,
+        "deals": _DEALS,
+        "pulses": _PULSES,
         "poor_experiences": _POOR_EXPERIENCES,
         "mess": _mess_rows(parameters.mess),
         "broken": _BROKEN.format(**values),

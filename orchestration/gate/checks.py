@@ -327,11 +327,13 @@ _INVARIANTS = (
     (
         "only_consent_makes_reachable",
         "fct_audience_memberships",
-        tuple(
-            ("fct_audience_memberships", column)
-            for column in ("audience", "customer_id", "channel", "consent_state", "suppressed_by")
-        )
-        + (("fct_audience_memberships", "is_reachable"), ("dim_customers", "is_subscribed")),
+        (
+            ("fct_audience_memberships", "channel"),
+            ("fct_audience_memberships", "consent_state"),
+            ("fct_audience_memberships", "suppressed_by"),
+            ("fct_audience_memberships", "is_reachable"),
+            ("dim_customers", "is_subscribed"),
+        ),
         "Whoever is reachable gave consent, and for e-mail every subscription of theirs stands.",
         """
         select audience, customer_id, channel, consent_state, suppressed_by, is_subscribed

@@ -140,7 +140,7 @@ def build_customers(
     progress: Progress | None = None,
     on_result: Callable[[NodeResult], None] | None = None,
 ) -> list[NodeResult]:
-    """dbt's second phase: customers, journeys, KPIs, audiences. See `build_records` for the arguments."""
+    """dbt's second phase: customers, journeys, KPIs, audiences; arguments as `build_records`."""
     with writing(settings):
         results = _build(settings, PHASE_CUSTOMERS, only, progress, on_result)
         if only is None:

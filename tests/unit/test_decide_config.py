@@ -51,7 +51,7 @@ def test_the_audiences_of_the_project_hold() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("journey: trial_to_paid, stage: trial", "journey: trial, stage: trial", "none of trial_to"),
+        ("journey: trial_to_paid, stage: trial", "journey: trial, stage: trial", "none of trial"),
         ("stage: trial, at", "stage: start, at", "none of trial, activated, checkout"),
         ("stage: trial, at", "stage: paid, at", "'paid' is none of trial, activated, checkout"),
         ("at_least_days: 7", "at_least_days: 30", "never reached: trial_to_paid expires after 30"),

@@ -36,7 +36,7 @@ silences as (
             and case
                 when conditions.touchpoint_type is null
                     then latest_touchpoints.trigger_kind = 'customer'
-                else latest_touchpoints.touchpoint_type = conditions.touchpoint_type
+                else conditions.touchpoint_type = latest_touchpoints.touchpoint_type
             end
     group by conditions.audience, conditions.condition_number, customers.customer_id
 ),
