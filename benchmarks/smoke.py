@@ -29,7 +29,7 @@ STEPS = {
     "configure": "configure",
     "match": "stage and match",
     "identify": "identify",
-    "unify": "unify, journey, measure",
+    "unify": "unify, journey, measure, decide",
     "publish": "gate and publish",
 }
 _MARKER = ".benchmark"

@@ -39,8 +39,8 @@
 
 
 {#-
-    Moves the mark to the newest load that the id ledger has resolved when every model of the schemas unify and journey that
-    follows the id ledger succeeded in this invocation; otherwise the next run takes the same
+    Moves the mark to the newest load that the id ledger has resolved when every model of the schemas unify, journey and decide
+    that follows the id ledger succeeded in this invocation; otherwise the next run takes the same
     customers again. A subset (one asset in the UI) never moves it.
 -#}
 {% macro mark_customer_grain_built(results) -%}
@@ -49,7 +49,7 @@
         {%- for node in graph.nodes.values() -%}
             {%- if
                 node.resource_type == 'model'
-                and node.schema in ['unify', 'journey']
+                and node.schema in ['unify', 'journey', 'decide']
                 and 'phase_records' not in node.tags
             -%}
                 {%- do expected.append(node.unique_id) -%}

@@ -26,7 +26,7 @@ def dbt_phases(
     return [
         _phase(settings, lineage, nights, "match_records", "stage and match", steps.build_records,
                {"select": f"tag:{PHASE_TAG}"}),
-        _phase(settings, lineage, nights, "build_customers", "unify, journey, measure",
+        _phase(settings, lineage, nights, "build_customers", "unify, journey, measure, decide",
                steps.build_customers, {"exclude": f"tag:{PHASE_TAG}"}),
     ]  # fmt: skip
 

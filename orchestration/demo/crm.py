@@ -127,6 +127,19 @@ join staff on staff.staff_no = kind.idx % 6
 where trial_ms is not null and app_user.company_no is not null
 """
 
+_DEAL_STEPS = """
+create table deal_step as
+with steps as (
+    select *, least(opened_ms + 4 * {day}, closed_ms - 60000) as demo_ms from deal
+)
+select idx, deal_id, 'appointmentscheduled' as stage, opened_ms as at_ms from steps
+union all
+select idx, deal_id, 'presentationscheduled', greatest(demo_ms, opened_ms + 1000) from steps
+union all
+select idx, deal_id, if(is_won, 'closedwon', 'closedlost'), greatest(closed_ms, opened_ms + 2000)
+from steps
+"""
+
 _DEAL_LINES = """
 insert into out_row
 with steps as (
@@ -219,17 +232,34 @@ from out_row where source = 'hubspot' and entity in ('calls', 'meetings')
 """
 
 
+# What is delivered of a deal's history comes with the first version that has it.
+_DEAL_TRUTH = """
+insert into truth_event
+with versions as (
+    select idx, split_part(row_key, '|', 1) as deal_id, at_ms, night
+    from out_row where source = 'hubspot' and entity = 'deals'
+)
+select 'hubspot', 'deals', deal_id || '|' || stage || '|' || deal_step.at_ms, deal_step.idx,
+    deal_step.at_ms, min(versions.night), null, null, null, null
+from deal_step join versions using (deal_id)
+where versions.at_ms >= deal_step.at_ms
+group by all
+"""
+
+
 def simulate_crm(world: duckdb.DuckDBPyConnection) -> None:
-    """Add HubSpot's rows to out_row and its calls and meetings to the truth."""
+    """Add HubSpot's rows to out_row and its calls, meetings and deals to the truth."""
     for statement in (
         _TWINS,
         _CONTACTS,
         _COMPANIES,
         _OWNERS,
         _DEALS,
+        _DEAL_STEPS,
         _DEAL_LINES,
         _TALKS,
         _TALK_LINES,
     ):
         world.execute(statement.format(day=DAY))
     world.execute(_TALK_TRUTH)
+    world.execute(_DEAL_TRUTH)

@@ -325,6 +325,26 @@ _INVARIANTS = (
         where left_at < entered_at or coalesce(left_at, 'infinity') > next_entered_at""",
     ),
     (
+        "only_consent_makes_reachable",
+        "fct_audience_memberships",
+        (
+            ("fct_audience_memberships", "channel"),
+            ("fct_audience_memberships", "consent_state"),
+            ("fct_audience_memberships", "suppressed_by"),
+            ("fct_audience_memberships", "is_reachable"),
+            ("dim_customers", "is_subscribed"),
+        ),
+        "Whoever is reachable gave consent, and for e-mail every subscription of theirs stands.",
+        """
+        select audience, customer_id, channel, consent_state, suppressed_by, is_subscribed
+        from fct_audience_memberships
+        left join dim_customers using (customer_id)
+        where
+            is_reachable is distinct from (suppressed_by is null)
+            or is_reachable and consent_state <> 'granted'
+            or is_reachable and channel = 'email' and is_subscribed is not true""",
+    ),
+    (
         "row_ledger_balances",
         "_inputs",
         (("_inputs", "delivery_id"),),

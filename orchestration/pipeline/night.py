@@ -98,7 +98,10 @@ def run_nights(
         clock("configure", lambda: steps.write_configuration(settings))
         clock("stage and match", lambda: steps.build_records(settings, progress=progress))
         report.ledger = clock("identify", lambda: steps.resolve_ids(settings))
-        clock("unify, journey, measure", lambda: steps.build_customers(settings, progress=progress))
+        clock(
+            "unify, journey, measure, decide",
+            lambda: steps.build_customers(settings, progress=progress),
+        )
         name = run_id or uuid.uuid4().hex
         report.publication = clock(
             "gate and publish", lambda: steps.publish_release(settings, name)

@@ -89,13 +89,15 @@ def load(settings: Settings, until: date | None, *, between_nights: bool = False
 
 
 def write_configuration(settings: Settings) -> None:
-    """Write the KPIs, identity rules and currency rates as tables of schema `config`."""
+    """Write KPIs, journeys, audiences, identity rules and rates as tables of schema `config`."""
+    from orchestration.decide.config_tables import write_audience_tables
     from orchestration.measure.config_tables import write_config_tables
     from orchestration.unify.config_tables import write_identity_tables
 
     with writing(settings):
         write_identity_tables(settings)
         write_config_tables(settings)
+        write_audience_tables(settings)
 
 
 def build_records(
@@ -138,7 +140,7 @@ def build_customers(
     progress: Progress | None = None,
     on_result: Callable[[NodeResult], None] | None = None,
 ) -> list[NodeResult]:
-    """dbt's second phase: customers, journeys, KPIs. See `build_records` for the arguments."""
+    """dbt's second phase: customers, journeys, KPIs, audiences; arguments as `build_records`."""
     with writing(settings):
         results = _build(settings, PHASE_CUSTOMERS, only, progress, on_result)
         if only is None:

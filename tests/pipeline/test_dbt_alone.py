@@ -23,7 +23,8 @@ def _fingerprints(settings: Settings) -> dict[str, tuple[int, int]]:
         tables = connection.execute(
             """
             select table_schema || '.' || table_name from information_schema.tables
-            where table_type = 'BASE TABLE' and table_schema in ('unify', 'journey', 'measure')
+            where table_type = 'BASE TABLE'
+                and table_schema in ('unify', 'journey', 'measure', 'decide')
                 and table_name <> 'int_touched_customers'
             """
         ).fetchall()

@@ -90,7 +90,10 @@ def test_staging_reads_one_source_table_and_joins_nothing(models: list[Any]) -> 
 
 
 def test_every_model_has_a_group_and_a_bare_schema(models: list[Any]) -> None:
-    stages = {"stage": "staging", "unify": "unify", "journey": "journey", "measure": "measure"}
+    stages = {
+        "stage": "staging",
+        **{name: name for name in ("unify", "journey", "measure", "decide")},
+    }
     for model in models:
         assert stages[model.config.group] == model.schema, model.name
 

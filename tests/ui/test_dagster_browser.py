@@ -22,7 +22,7 @@ _FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--disable-dev-shm-usage", "--window-size=1900,1200",
 )  # fmt: skip
-_STAGES = ("ingest", "stage", "unify", "journey", "measure", "gate", "publish")
+_STAGES = ("ingest", "stage", "unify", "journey", "measure", "decide", "gate", "publish")
 
 
 @pytest.fixture

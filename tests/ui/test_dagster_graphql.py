@@ -96,7 +96,7 @@ def test_the_graph_has_the_stages_and_the_checks_of_the_gate(ui: DagsterUi) -> N
     nodes = ui.ask(_ASSETS)["assetNodes"]
     by_key = {"/".join(node["assetKey"]["path"]): node for node in nodes}
     groups = {node["groupName"] for node in nodes}
-    assert groups == {"ingest", "stage", "unify", "journey", "measure", "gate", "publish"}
+    assert groups == {"ingest", "stage", "unify", "journey", "measure", "decide", "gate", "publish"}
     checks = by_key["gate/audit"]["assetChecksOrError"]["checks"]
     assert {"dim_customers", "fct_journeys", "across_tables"} <= {c["name"] for c in checks}
     assert all(check["blocking"] for check in checks)

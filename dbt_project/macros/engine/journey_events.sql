@@ -24,6 +24,7 @@
         ('ticket_id', 'text'),
         ('order_id', 'text'),
         ('subscription_id', 'text'),
+        ('deal_id', 'text'),
         ('rating_scale', 'text'),
         ('score', 'integer'),
         ('load_number', 'integer'),

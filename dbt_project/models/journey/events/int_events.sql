@@ -23,6 +23,10 @@ crm_events as (
     select * from {{ ref('int_crm_events') }}
 ),
 
+deal_events as (
+    select * from {{ ref('int_deal_events') }}
+),
+
 events_stacked as (
     select * from app_events
     union all
@@ -33,6 +37,8 @@ events_stacked as (
     select * from survey_events
     union all
     select * from crm_events
+    union all
+    select * from deal_events
 )
 
 select * from events_stacked

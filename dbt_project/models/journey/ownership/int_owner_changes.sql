@@ -30,6 +30,10 @@ meeting_versions as (
     select meeting_id, contact_id, load_number from {{ ref('stg_hubspot__meetings') }}
 ),
 
+deal_versions as (
+    select deal_id, contact_id, load_number from {{ ref('stg_hubspot__deals') }}
+),
+
 departments as (
     select department_key, load_number from {{ ref('int_departments_named') }}
 ),
@@ -40,6 +44,10 @@ last_call_loads as (
 
 last_meeting_loads as (
     select meeting_id, max(load_number) as load_number from meeting_versions group by meeting_id
+),
+
+last_deal_loads as (
+    select deal_id, max(load_number) as load_number from deal_versions group by deal_id
 ),
 
 service_steps_dated as (
@@ -89,6 +97,12 @@ changes_stacked as (
     from meeting_versions
     inner join last_meeting_loads
         on meeting_versions.meeting_id = last_meeting_loads.meeting_id
+    union all
+    select
+        'hubspot/contacts/' || deal_versions.contact_id as owner_record_key,
+        last_deal_loads.load_number,
+    from deal_versions
+    inner join last_deal_loads on deal_versions.deal_id = last_deal_loads.deal_id
 ),
 
 owners_changed as (

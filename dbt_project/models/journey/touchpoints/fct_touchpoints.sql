@@ -102,6 +102,7 @@ touchpoints as (
         events_directed.ticket_id,
         events_directed.order_id,
         events_directed.subscription_id,
+        events_directed.deal_id,
         events_directed.value_amount,
         events_directed.cost_amount,
         events_directed.original_amount,
