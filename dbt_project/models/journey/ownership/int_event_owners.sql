@@ -21,7 +21,7 @@ device_ownership as (
 ),
 
 tickets as (
-    select ticket_id, requester_record_key, department_key, load_number
+    select ticket_id, requester_record_key, status, load_number
     from {{ ref('int_tickets') }}
 ),
 
@@ -78,14 +78,16 @@ events_beside_devices as (
             and events.occurred_at < device_ownership.valid_to
 ),
 
--- What staff wrote on a ticket is a contact with the customer who opened it.
+-- What staff wrote on a ticket is a contact with the customer who opened it. What belongs to a
+-- deleted ticket is nobody's, but is still somebody's loss.
 events_beside_records as (
     select
         events_beside_devices.touchpoint_id,
         case
             when own_records.record_key is not null then events_beside_devices.own_record_key
             when requesters.record_key is not null then tickets.requester_record_key
-        end as owner_record_key,
+        end as concerned_record_key,
+        coalesce(tickets.status = 'deleted', false) as is_deleted,
         case
             when own_records.record_key is not null then events_beside_devices.own_rule
             when requesters.record_key is not null then 'ticket_requester'
@@ -122,8 +124,9 @@ events_beside_records as (
 events_owned as (
     select
         touchpoint_id,
-        owner_record_key,
-        owned_by,
+        case when not is_deleted then concerned_record_key end as owner_record_key,
+        concerned_record_key,
+        case when is_deleted then 'deleted' else owned_by end as owned_by,
         cast(load_number as integer) as load_number,
     from events_beside_records
 )

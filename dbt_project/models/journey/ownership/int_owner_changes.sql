@@ -2,7 +2,7 @@
 with
 
 event_owners as (
-    select owner_record_key, load_number from {{ ref('int_event_owners') }}
+    select concerned_record_key, load_number from {{ ref('int_event_owners') }}
 ),
 
 device_ownership as (
@@ -60,9 +60,11 @@ service_steps_dated as (
 -- Besides today's owners: everyone whom an earlier version of the same thing named, because
 -- they lose what the newer version gives to another one.
 changes_stacked as (
-    select event_owners.owner_record_key, event_owners.load_number
+    select
+        event_owners.concerned_record_key as owner_record_key,
+        event_owners.load_number,
     from event_owners
-    where event_owners.owner_record_key is not null
+    where event_owners.concerned_record_key is not null
     union all
     select device_ownership.owner_record_key, device_ownership.load_number
     from device_ownership

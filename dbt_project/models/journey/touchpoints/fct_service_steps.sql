@@ -23,7 +23,9 @@ service_steps as (
 ),
 
 tickets as (
-    select ticket_id, requester_record_key from {{ ref('int_tickets') }}
+    select ticket_id, requester_record_key
+    from {{ ref('int_tickets') }}
+    where coalesce(status, '') <> 'deleted'
 ),
 
 customer_records as (
