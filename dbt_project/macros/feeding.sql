@@ -64,3 +64,26 @@
         ('row_hash', 'text'),
     ]) }}
 {%- endmacro %}
+
+
+{#-
+    What happened to mails. `member_id` is a record that the source itself names; where it names
+    an address alone, the record that bears it is looked for. `event_id` is null where the rest
+    tells events apart.
+-#}
+{% macro stacked_email_activities() -%}
+    {{ stacked_feeds('email_activities', [
+        ('event_id', 'text'),
+        ('member_id', 'text'),
+        ('email', 'text'),
+        ('campaign_id', 'text'),
+        ('action', 'text'),
+        ('status', 'text'),
+        ('subscription_status', 'text'),
+        ('url', 'text'),
+        ('is_filtered', 'boolean', 'false'),
+        ('occurred_at', 'timestamp'),
+        ('received_at', 'timestamp'),
+        ('load_number', 'integer'),
+    ]) }}
+{%- endmacro %}

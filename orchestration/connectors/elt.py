@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 VENDORS: Mapping[str, Mapping[str, Mapped]] = {"mailchimp": MAILCHIMP, "zendesk": ZENDESK}
 _BATCH = 50_000
-# Times of the tool are UTC without saying so. A row that it marks as deleted bears its old version's
-# time: the deletion is of the time at which the tool wrote it.
+# Times of the tool are UTC without saying so. A row that it marks as deleted bears the time of its
+# last version: the deletion is of the time at which the tool wrote it.
 _MACROS = r"""
 create macro utc(x) as case
     when regexp_matches(x, '(Z|[+-]\d\d(:?\d\d)?)$') then x else replace(x, ' ', 'T') || 'Z' end;

@@ -71,7 +71,10 @@ def test_a_deleted_ticket_takes_its_touchpoints_and_steps_with_it(tmp_path: Path
     assert rows(settings, kinds) == both[2:]
     assert rows(settings, "select count(*) from fct_service_steps") == [(0,)]
     counted = "select touchpoint_type, reason from fct_unattributed_touchpoints order by all"
-    assert rows(settings, counted) == [("ticket_commented", "deleted"), ("ticket_opened", "deleted")]
+    assert rows(settings, counted) == [
+        ("ticket_commented", "deleted"),
+        ("ticket_opened", "deleted"),
+    ]
 
     at_once = copy_home(settings, tmp_path / "at_once", ("landing", "keys"))
     run_nights(at_once)

@@ -7,6 +7,7 @@ events as (
         source,
         record_key,
         anonymous_id,
+        email,
         campaign_id,
         department_key,
         ticket_id,
@@ -18,6 +19,10 @@ events as (
 device_ownership as (
     select source, anonymous_id, owner_record_key, load_number, valid_from, valid_to
     from {{ ref('int_device_ownership') }}
+),
+
+email_owners as (
+    select source, email, owner_record_key, load_number from {{ ref('int_email_owners') }}
 ),
 
 tickets as (
@@ -53,21 +58,35 @@ campaign_contents as (
     select campaign_id, load_number from {{ ref('int_campaign_contents') }}
 ),
 
--- An event that names its user is never given to the owner of the device.
+-- An event that names its user is never given to the owner of the device or of an address.
 events_beside_devices as (
     select
         events.touchpoint_id,
         events.source,
-        coalesce(events.record_key, device_ownership.owner_record_key) as own_record_key,
+        coalesce(
+            events.record_key,
+            device_ownership.owner_record_key,
+            email_owners.owner_record_key,
+            any_email_owners.owner_record_key
+        ) as own_record_key,
         case
             when events.record_key is not null then 'own_id'
             when device_ownership.owner_record_key is not null then 'device'
+            when
+                coalesce(email_owners.owner_record_key, any_email_owners.owner_record_key)
+                is not null
+                then 'email'
         end as own_rule,
         events.anonymous_id,
+        events.email,
         events.campaign_id,
         events.department_key,
         events.ticket_id,
-        greatest(events.load_number, coalesce(device_ownership.load_number, 0)) as load_number,
+        greatest(
+            events.load_number,
+            coalesce(device_ownership.load_number, 0),
+            coalesce(email_owners.load_number, any_email_owners.load_number, 0)
+        ) as load_number,
     from events
     left join device_ownership
         on
@@ -76,6 +95,15 @@ events_beside_devices as (
             = device_ownership.anonymous_id
             and events.occurred_at >= device_ownership.valid_from
             and events.occurred_at < device_ownership.valid_to
+    -- The source's own records first: where two customers of it bear the address, nobody's.
+    left join email_owners
+        on
+            events.email = email_owners.email
+            and events.source = email_owners.source
+    left join email_owners as any_email_owners
+        on
+            case when email_owners.email is null then events.email end = any_email_owners.email
+            and any_email_owners.source = '*'
 ),
 
 -- What staff wrote on a ticket is a contact with the customer who opened it. What belongs to a
@@ -93,6 +121,7 @@ events_beside_records as (
             when requesters.record_key is not null then 'ticket_requester'
             when delivered_records.record_key is not null then 'staff'
             when events_beside_devices.own_record_key is not null then 'unknown_record'
+            when events_beside_devices.email is not null then 'unknown_record'
             when events_beside_devices.anonymous_id is not null then 'no_login'
             else 'no_handle'
         end as owned_by,

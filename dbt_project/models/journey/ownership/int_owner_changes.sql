@@ -9,6 +9,16 @@ device_ownership as (
     select owner_record_key, load_number from {{ ref('int_device_ownership') }}
 ),
 
+email_owners as (
+    select email, load_number from {{ ref('int_email_owners') }} where source = '*'
+),
+
+record_identifiers as (
+    select record_key, identifier_value
+    from {{ ref('int_record_identifiers') }}
+    where identifier_type = 'email'
+),
+
 service_steps as (
     select ticket_id, department_key, from_department_key, load_number
     from {{ ref('int_service_steps') }}
@@ -68,6 +78,11 @@ changes_stacked as (
     union all
     select device_ownership.owner_record_key, device_ownership.load_number
     from device_ownership
+    union all
+    select record_identifiers.record_key as owner_record_key, email_owners.load_number
+    from email_owners
+    inner join record_identifiers
+        on email_owners.email = record_identifiers.identifier_value
     union all
     select tickets.requester_record_key as owner_record_key, service_steps_dated.load_number
     from service_steps_dated
