@@ -9,7 +9,7 @@
         cast('{{ feed.source }}' as {{ dbt.type_string() }}) as source,
         cast('{{ feed.entity }}' as {{ dbt.type_string() }}) as entity,
         {%- for column in columns %}
-        {{ feed_column(feed.columns, column) }},
+        {{ feed_column(feed.columns, column, feed.get('speaks', {})) }},
         {%- endfor %}
     from {{ ref(feed.model) }}
     {%- if not loop.last %}
@@ -27,11 +27,14 @@
 {%- endmacro %}
 
 
-{#- One column of a vocabulary out of a model that may not have it. -#}
-{% macro feed_column(present, column) -%}
+{#-
+    One column of a vocabulary out of a model that may not have it, or not under that name or in
+    those words: `spoken` holds what the contract says about it.
+-#}
+{% macro feed_column(present, column, spoken={}) -%}
     {%- set type = dbt.type_string() if column[1] == 'text' else column[1] -%}
-    {%- set given = column[0] if column[0] in present
-        else (column[2] if column | length > 2 else 'null') -%}
+    {%- set missing = column[2] if column | length > 2 else 'null' -%}
+    {%- set given = spoken.get(column[0], column[0] if column[0] in present else missing) -%}
     cast({{ given }} as {{ type }}) as {{ column[0] }}
 {%- endmacro %}
 
@@ -49,6 +52,7 @@
         ('name', 'text'),
         ('anonymous_id', 'text'),
         ('user_id', 'text'),
+        ('email', 'text'),
         ('device_type', 'text'),
         ('app_version', 'text'),
         ('campaign_id', 'text'),

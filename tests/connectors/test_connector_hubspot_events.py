@@ -101,9 +101,7 @@ def test_a_fetch_goes_on_after_the_last_page_and_begins_again_where_the_offset_i
     done = fetch(settings, "hubspot/email_events", told=told.append)
     assert any("offset is not valid any more" in line for line in told)
     assert done.was_resumed
-    assert sorted(one["id"] for one in landed_records(settings)) == [
-        f"open-{n}" for n in range(6)
-    ]
+    assert sorted(one["id"] for one in landed_records(settings)) == [f"open-{n}" for n in range(6)]
 
 
 def test_the_check_asks_for_one_event_and_loads_nothing(tmp_path: Path, log: EmailLog) -> None:
