@@ -91,3 +91,131 @@
         ('load_number', 'integer'),
     ]) }}
 {%- endmacro %}
+
+
+{#-
+    Versions of people in a CRM. `master_contact_id` is the record that the vendor merged this one
+    into; `converted_contact_id` the contact that a lead became.
+-#}
+{% macro stacked_crm_contacts() -%}
+    {{ stacked_feeds('crm_contacts', [
+        ('contact_id', 'text'),
+        ('company_id', 'text'),
+        ('app_user_id', 'text'),
+        ('email', 'text'),
+        ('additional_emails', 'text'),
+        ('phone', 'text'),
+        ('mobile_phone', 'text'),
+        ('merged_contact_ids', 'text'),
+        ('converted_contact_id', 'text'),
+        ('first_name', 'text'),
+        ('last_name', 'text'),
+        ('company_name', 'text'),
+        ('job_title', 'text'),
+        ('role', 'text'),
+        ('industry', 'text'),
+        ('country', 'text'),
+        ('postal_code', 'text'),
+        ('lifecycle_stage', 'text'),
+        ('load_number', 'integer'),
+        ('row_hash', 'text'),
+        ('is_archived', 'boolean', 'false'),
+        ('birth_date', 'date'),
+        ('created_at', 'timestamp'),
+        ('updated_at', 'timestamp'),
+        ('received_at', 'timestamp'),
+    ]) }}
+{%- endmacro %}
+
+
+{#- Versions of companies in a CRM. -#}
+{% macro stacked_crm_companies() -%}
+    {{ stacked_feeds('crm_companies', [
+        ('company_id', 'text'),
+        ('merged_company_ids', 'text'),
+        ('name', 'text'),
+        ('domain', 'text'),
+        ('industry', 'text'),
+        ('country', 'text'),
+        ('employee_count', 'bigint'),
+        ('load_number', 'integer'),
+        ('row_hash', 'text'),
+        ('is_archived', 'boolean', 'false'),
+        ('created_at', 'timestamp'),
+        ('updated_at', 'timestamp'),
+        ('received_at', 'timestamp'),
+    ]) }}
+{%- endmacro %}
+
+
+{#- A company's id, with its source where that is another than the first CRM there was. -#}
+{% macro company_key(source, company_id) -%}
+    case {{ source }}
+        when 'hubspot' then {{ company_id }}
+        else {{ source }} || '/' || {{ company_id }}
+    end
+{%- endmacro %}
+
+
+{#- Versions of people in a support system, its staff among them. -#}
+{% macro stacked_support_users() -%}
+    {{ stacked_feeds('support_users', [
+        ('user_id', 'text'),
+        ('external_id', 'text'),
+        ('email', 'text'),
+        ('name', 'text'),
+        ('phone', 'text'),
+        ('role', 'text'),
+        ('locale', 'text'),
+        ('load_number', 'integer'),
+        ('row_hash', 'text'),
+        ('is_active', 'boolean', 'true'),
+        ('created_at', 'timestamp'),
+        ('updated_at', 'timestamp'),
+        ('received_at', 'timestamp'),
+    ]) }}
+{%- endmacro %}
+
+
+{#-
+    Versions of requests for help. `requester_entity` is the table of the source that requesters
+    are records of; `department` stands where the source knows no groups.
+-#}
+{% macro stacked_support_tickets() -%}
+    {{ stacked_feeds('support_tickets', [
+        ('ticket_id', 'text'),
+        ('requester_id', 'text'),
+        ('requester_entity', 'text', "'users'"),
+        ('assignee_id', 'text'),
+        ('group_id', 'text'),
+        ('department', 'text'),
+        ('status', 'text'),
+        ('channel', 'text'),
+        ('handling_minutes', 'bigint'),
+        ('refund_amount', 'decimal(18, 4)'),
+        ('refund_currency', 'text'),
+        ('cancel_reason', 'text'),
+        ('is_deleted', 'boolean', 'false'),
+        ('created_at', 'timestamp'),
+        ('updated_at', 'timestamp'),
+        ('received_at', 'timestamp'),
+        ('load_number', 'integer'),
+        ('row_hash', 'text'),
+    ]) }}
+{%- endmacro %}
+
+
+{#- Answers to surveys; one that names an address alone belongs to whoever bears it. -#}
+{% macro stacked_survey_responses() -%}
+    {{ stacked_feeds('survey_responses', [
+        ('response_id', 'text'),
+        ('respondent_id', 'text'),
+        ('email', 'text'),
+        ('survey', 'text'),
+        ('ticket_id', 'text'),
+        ('score', 'integer'),
+        ('responded_at', 'timestamp'),
+        ('received_at', 'timestamp'),
+        ('load_number', 'integer'),
+    ]) }}
+{%- endmacro %}

@@ -28,7 +28,15 @@ ENCODINGS = ("utf-8", "utf-16", "utf-16-le", "utf-16-be", "iso-8859-1", "windows
 DELIMITERS = (",", ";", "\t", "|")
 DRIFT_POLICIES = ("evolve", "quarantine", "stop")
 # What a table can be fed into without a model that names it (dbt_project/macros/feeds.sql).
-FEEDS = ("app_events", "email_activities")
+FEEDS = (
+    "app_events",
+    "crm_companies",
+    "crm_contacts",
+    "email_activities",
+    "support_tickets",
+    "support_users",
+    "survey_responses",
+)
 CLASSIFICATIONS = ("public", "internal", "confidential", "direct_identifier")
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DECIMAL = re.compile(r"decimal\(\d+, ?\d+\)")

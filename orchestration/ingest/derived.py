@@ -255,7 +255,9 @@ def _feeds_macro(
 def _spoken(contract: Contract) -> list[str]:
     if not contract.speaks:
         return []
-    spoken = [f"                    '{n}': {json.dumps(sql)}," for n, sql in contract.speaks.items()]
+    spoken = [
+        f"                    '{n}': {json.dumps(sql)}," for n, sql in contract.speaks.items()
+    ]
     return ["                'speaks': {", *spoken, "                },"]
 
 

@@ -18,7 +18,7 @@ NIGHT = datetime(2025, 3, 4, 2, tzinfo=UTC)
 
 
 def switched_on(folder: Path, *vendors: str) -> Settings:
-    """A project of its own in which vendors are enabled, as docs/connectors.md says; no home yet."""
+    """A project of its own in which vendors are enabled; it has no home yet."""
     root = folder / "project"
     for part in ("orchestration/config", "dbt_project", "data_contracts"):
         shutil.copytree(REPO_ROOT / part, root / part)

@@ -26,7 +26,7 @@ email_owners as (
 ),
 
 tickets as (
-    select ticket_id, requester_record_key, status, load_number
+    select source, ticket_id, requester_record_key, status, load_number
     from {{ ref('int_tickets') }}
 ),
 
@@ -34,14 +34,21 @@ records as (
     select record_key from {{ ref('int_records') }}
 ),
 
+support_users as (
+    {{- stacked_support_users() }}
+),
+
+crm_contacts as (
+    {{- stacked_crm_contacts() }}
+),
+
 -- Every record that was delivered. Those that int_records leaves out are staff.
 delivered_records as (
     select owner_record_key as record_key from {{ ref('int_device_logins') }}
     union
-    select 'zendesk/users/' || user_id as record_key from {{ ref('stg_zendesk__users') }}
+    select source || '/' || entity || '/' || user_id as record_key from support_users
     union
-    select 'hubspot/contacts/' || contact_id as record_key
-    from {{ ref('stg_hubspot__contacts') }}
+    select source || '/' || entity || '/' || contact_id as record_key from crm_contacts
     union
     select 'mailchimp/members/' || unique_email_id as record_key
     from {{ ref('stg_mailchimp__members') }}
@@ -134,12 +141,10 @@ events_beside_records as (
     from events_beside_devices
     left join records as own_records
         on events_beside_devices.own_record_key = own_records.record_key
-    -- As one equality: a condition on one side alone turns the join into a comparison of all pairs.
     left join tickets
         on
-            case
-                when events_beside_devices.source = 'zendesk' then events_beside_devices.ticket_id
-            end = tickets.ticket_id
+            events_beside_devices.source = tickets.source
+            and events_beside_devices.ticket_id = tickets.ticket_id
     left join records as requesters
         on tickets.requester_record_key = requesters.record_key
     left join delivered_records

@@ -20,16 +20,17 @@ record_identifiers as (
 ),
 
 service_steps as (
-    select ticket_id, department_key, from_department_key, load_number
+    select source, ticket_id, department_key, from_department_key, load_number
     from {{ ref('int_service_steps') }}
 ),
 
 tickets as (
-    select ticket_id, requester_record_key, load_number from {{ ref('int_tickets') }}
+    select source, ticket_id, requester_record_key, load_number
+    from {{ ref('int_tickets') }}
 ),
 
 ticket_versions as (
-    select ticket_id, requester_id from {{ ref('stg_zendesk__tickets') }}
+    {{- stacked_support_tickets() }}
 ),
 
 call_versions as (
@@ -54,6 +55,7 @@ last_meeting_loads as (
 
 service_steps_dated as (
     select
+        service_steps.source,
         service_steps.ticket_id,
         greatest(
             service_steps.load_number,
@@ -86,13 +88,20 @@ changes_stacked as (
     union all
     select tickets.requester_record_key as owner_record_key, service_steps_dated.load_number
     from service_steps_dated
-    inner join tickets on service_steps_dated.ticket_id = tickets.ticket_id
+    inner join tickets
+        on
+            service_steps_dated.source = tickets.source
+            and service_steps_dated.ticket_id = tickets.ticket_id
     union all
     select
-        'zendesk/users/' || ticket_versions.requester_id as owner_record_key,
+        ticket_versions.source || '/' || ticket_versions.requester_entity
+        || '/' || ticket_versions.requester_id as owner_record_key,
         tickets.load_number,
     from ticket_versions
-    inner join tickets on ticket_versions.ticket_id = tickets.ticket_id
+    inner join tickets
+        on
+            ticket_versions.source = tickets.source
+            and ticket_versions.ticket_id = tickets.ticket_id
     union all
     select
         'hubspot/contacts/' || call_versions.contact_id as owner_record_key,
