@@ -9,7 +9,7 @@
         cast('{{ feed.source }}' as {{ dbt.type_string() }}) as source,
         cast('{{ feed.entity }}' as {{ dbt.type_string() }}) as entity,
         {%- for column in columns %}
-        {{ feed_column(feed.columns, column) }},
+        {{ feed_column(feed.columns, column, feed.get('speaks', {})) }},
         {%- endfor %}
     from {{ ref(feed.model) }}
     {%- if not loop.last %}
@@ -27,11 +27,14 @@
 {%- endmacro %}
 
 
-{#- One column of a vocabulary out of a model that may not have it. -#}
-{% macro feed_column(present, column) -%}
+{#-
+    One column of a vocabulary out of a model that may not have it, or not under that name or in
+    those words: `spoken` holds what the contract says about it.
+-#}
+{% macro feed_column(present, column, spoken={}) -%}
     {%- set type = dbt.type_string() if column[1] == 'text' else column[1] -%}
-    {%- set given = column[0] if column[0] in present
-        else (column[2] if column | length > 2 else 'null') -%}
+    {%- set missing = column[2] if column | length > 2 else 'null' -%}
+    {%- set given = spoken.get(column[0], column[0] if column[0] in present else missing) -%}
     cast({{ given }} as {{ type }}) as {{ column[0] }}
 {%- endmacro %}
 
@@ -49,6 +52,7 @@
         ('name', 'text'),
         ('anonymous_id', 'text'),
         ('user_id', 'text'),
+        ('email', 'text'),
         ('device_type', 'text'),
         ('app_version', 'text'),
         ('campaign_id', 'text'),
@@ -93,4 +97,155 @@
         cast(null as timestamp) as received_at,
     where false
     {%- endfor %}
+{%- endmacro %}
+
+
+{#-
+    What happened to mails. `member_id` is a record that the source itself names; where it names
+    an address alone, the record that bears it is looked for. `event_id` is null where the rest
+    tells events apart.
+-#}
+{% macro stacked_email_activities() -%}
+    {{ stacked_feeds('email_activities', [
+        ('event_id', 'text'),
+        ('member_id', 'text'),
+        ('email', 'text'),
+        ('campaign_id', 'text'),
+        ('action', 'text'),
+        ('status', 'text'),
+        ('subscription_status', 'text'),
+        ('url', 'text'),
+        ('is_filtered', 'boolean', 'false'),
+        ('occurred_at', 'timestamp'),
+        ('received_at', 'timestamp'),
+        ('load_number', 'integer'),
+    ]) }}
+{%- endmacro %}
+
+
+{#-
+    Versions of people in a CRM. `master_contact_id` is the record that the vendor merged this one
+    into; `converted_contact_id` the contact that a lead became.
+-#}
+{% macro stacked_crm_contacts() -%}
+    {{ stacked_feeds('crm_contacts', [
+        ('contact_id', 'text'),
+        ('company_id', 'text'),
+        ('app_user_id', 'text'),
+        ('email', 'text'),
+        ('additional_emails', 'text'),
+        ('phone', 'text'),
+        ('mobile_phone', 'text'),
+        ('merged_contact_ids', 'text'),
+        ('converted_contact_id', 'text'),
+        ('first_name', 'text'),
+        ('last_name', 'text'),
+        ('company_name', 'text'),
+        ('job_title', 'text'),
+        ('role', 'text'),
+        ('industry', 'text'),
+        ('country', 'text'),
+        ('postal_code', 'text'),
+        ('lifecycle_stage', 'text'),
+        ('load_number', 'integer'),
+        ('row_hash', 'text'),
+        ('is_archived', 'boolean', 'false'),
+        ('birth_date', 'date'),
+        ('created_at', 'timestamp'),
+        ('updated_at', 'timestamp'),
+        ('received_at', 'timestamp'),
+    ]) }}
+{%- endmacro %}
+
+
+{#- Versions of companies in a CRM. -#}
+{% macro stacked_crm_companies() -%}
+    {{ stacked_feeds('crm_companies', [
+        ('company_id', 'text'),
+        ('merged_company_ids', 'text'),
+        ('name', 'text'),
+        ('domain', 'text'),
+        ('industry', 'text'),
+        ('country', 'text'),
+        ('employee_count', 'bigint'),
+        ('load_number', 'integer'),
+        ('row_hash', 'text'),
+        ('is_archived', 'boolean', 'false'),
+        ('created_at', 'timestamp'),
+        ('updated_at', 'timestamp'),
+        ('received_at', 'timestamp'),
+    ]) }}
+{%- endmacro %}
+
+
+{#- A company's id, with its source where that is another than the first CRM there was. -#}
+{% macro company_key(source, company_id) -%}
+    case {{ source }}
+        when 'hubspot' then {{ company_id }}
+        else {{ source }} || '/' || {{ company_id }}
+    end
+{%- endmacro %}
+
+
+{#- Versions of people in a support system, its staff among them. -#}
+{% macro stacked_support_users() -%}
+    {{ stacked_feeds('support_users', [
+        ('user_id', 'text'),
+        ('external_id', 'text'),
+        ('email', 'text'),
+        ('name', 'text'),
+        ('phone', 'text'),
+        ('role', 'text'),
+        ('locale', 'text'),
+        ('load_number', 'integer'),
+        ('row_hash', 'text'),
+        ('is_active', 'boolean', 'true'),
+        ('created_at', 'timestamp'),
+        ('updated_at', 'timestamp'),
+        ('received_at', 'timestamp'),
+    ]) }}
+{%- endmacro %}
+
+
+{#-
+    Versions of requests for help. `requester_entity` is the table of the source that requesters
+    are records of; `department` stands where the source knows no groups.
+-#}
+{% macro stacked_support_tickets() -%}
+    {{ stacked_feeds('support_tickets', [
+        ('ticket_id', 'text'),
+        ('requester_id', 'text'),
+        ('requester_entity', 'text', "'users'"),
+        ('assignee_id', 'text'),
+        ('group_id', 'text'),
+        ('department', 'text'),
+        ('status', 'text'),
+        ('channel', 'text'),
+        ('handling_minutes', 'bigint'),
+        ('refund_amount', 'decimal(18, 4)'),
+        ('refund_currency', 'text'),
+        ('cancel_reason', 'text'),
+        ('is_deleted', 'boolean', 'false'),
+        ('created_at', 'timestamp'),
+        ('updated_at', 'timestamp'),
+        ('received_at', 'timestamp'),
+        ('load_number', 'integer'),
+        ('row_hash', 'text'),
+    ]) }}
+{%- endmacro %}
+
+
+{#- Answers to surveys; one that names an address alone belongs to whoever bears it. -#}
+{% macro stacked_survey_responses() -%}
+    {{ stacked_feeds('survey_responses', [
+        ('response_id', 'text'),
+        ('respondent_id', 'text'),
+        ('email', 'text'),
+        ('survey', 'text'),
+        ('ticket_id', 'text'),
+        ('score', 'integer'),
+        ('responded_at', 'timestamp'),
+        ('received_at', 'timestamp'),
+        ('load_number', 'integer'),
+    ]) }}
 {%- endmacro %}

@@ -29,11 +29,15 @@ if TYPE_CHECKING:
 
 VENDORS: Mapping[str, Mapping[str, Mapped]] = {"mailchimp": MAILCHIMP, "zendesk": ZENDESK}
 _BATCH = 50_000
-# Times of the tool are UTC without saying so.
+# Times of the tool are UTC without saying so. A row that it marks as deleted bears the time of its
+# last version: the deletion is of the time at which the tool wrote it.
 _MACROS = r"""
 create macro utc(x) as case
     when regexp_matches(x, '(Z|[+-]\d\d(:?\d\d)?)$') then x else replace(x, ' ', 'T') || 'Z' end;
 create macro is_true(x) as coalesce(lower(x) in ('true', 't', '1'), false);
+create macro version_at(deleted, synced, changed) as case
+    when is_true(deleted) and coalesce(utc(synced)::timestamp > utc(changed)::timestamp, true)
+        then utc(synced) else utc(changed) end;
 """
 
 

@@ -15,7 +15,8 @@ select
         'merge_fields', {'FNAME': merge_fname, 'LNAME': merge_lname, 'PHONE': merge_phone},
         'location', {'country_code': country_code},
         'timestamp_opt', utc(timestamp_opt), 'timestamp_signup', utc(timestamp_signup),
-        'last_changed', utc(last_changed)
+        'last_changed', version_at(_fivetran_deleted, _fivetran_synced, last_changed),
+        'status', if(is_true(_fivetran_deleted), 'archived', status)
     )) as record
 from member
 """
@@ -91,6 +92,7 @@ MAILCHIMP = {
             "member": (
                 *("_fivetran_synced", "merge_fname", "merge_lname", "merge_phone"),
                 *("country_code", "timestamp_opt", "timestamp_signup", "last_changed"),
+                *("_fivetran_deleted", "status"),
             )
         },
         _MEMBERS,

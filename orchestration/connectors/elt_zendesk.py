@@ -15,7 +15,7 @@ class Mapped:
 
     Args:
         tables: The tool's tables, each with the columns that the query names.
-        query: SQL over them; `utc` and `is_true` are known.
+        query: SQL over them; `utc`, `is_true` and `version_at` are known.
         optional: Tables without which the query still has a meaning.
     """
 
@@ -28,7 +28,8 @@ _USERS = """
 select
     _fivetran_synced as synced,
     json_merge_patch(to_json("user"), json_object(
-        'created_at', utc(created_at), 'updated_at', utc(updated_at),
+        'created_at', utc(created_at),
+        'updated_at', version_at(_fivetran_deleted, _fivetran_synced, updated_at),
         'active', is_true(active) and not is_true(_fivetran_deleted)
     )) as record
 from "user"
@@ -42,7 +43,8 @@ with tags as (
 select
     greatest(_fivetran_synced, coalesce(tagged, '')) as synced,
     json_merge_patch(to_json(ticket), json_object(
-        'created_at', utc(created_at), 'updated_at', utc(updated_at),
+        'created_at', utc(created_at),
+        'updated_at', version_at(_fivetran_deleted, _fivetran_synced, updated_at),
         'via', {'channel': via_channel}, 'tags', coalesce(tags, []),
         'status', if(is_true(_fivetran_deleted), 'deleted', status)
     )) as record

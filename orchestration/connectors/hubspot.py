@@ -9,57 +9,49 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from orchestration.connectors.entries import RestEntry, RestTable
 from orchestration.connectors.feeds import Page, Position, PositionLost
 from orchestration.connectors.raw_json import with_member
-from orchestration.connectors.rest import Answer, Api, Refused, since_of
+from orchestration.connectors.rest import Answer, Refused, since_of
+from orchestration.connectors.timed import GONE, TimedFeed, milliseconds
 from orchestration.ingest.contracts import Contract
 
-TABLES = ("contacts", "companies", "deals", "calls", "meetings", "owners")
+TABLES = ("contacts", "companies", "deals", "calls", "meetings", "owners", "email_events")
 SEARCH_LIMIT = 10_000
 _SEARCH_PAGE = 200
 _LIST_PAGE = 100
 # With history the API gives half as many records a request.
 _HISTORY_PAGE = 50
 _ALWAYS = ("hs_merged_object_ids",)
-_GONE = (400, 404, 410, 422)
 
 
-class HubSpotFeed:
+class HubSpotFeed(TimedFeed):
     """One kind of object of a HubSpot account."""
 
     def __init__(self, entry: RestEntry, contract: Contract, table: RestTable) -> None:
-        self._entry = entry
+        super().__init__(entry, contract, table)
         self._object = contract.entity
         paths = [*(c.path for c in contract.columns), *table.columns.values()]
         self._properties = sorted({*_below("properties.", paths), *table.properties, *_ALWAYS})
         self._history = sorted(set(_below("propertiesWithHistory.", paths)))
         self._associations = sorted(set(_below("associations.", paths)))
         self._changed = "lastmodifieddate" if self._object == "contacts" else "hs_lastmodifieddate"
-        self._api = Api(entry)
 
     def begin(self, cursor: Mapping[str, Any] | None, started_at: datetime) -> dict[str, Any]:
         """The list where nothing was fetched before; else a search since then, with the overlap."""
         since = since_of(cursor, self._entry)
         return {
-            "since": None if since is None else _milliseconds(since),
-            "until": _milliseconds(started_at),
+            "since": None if since is None else milliseconds(since),
+            "until": milliseconds(started_at),
             "started_at": started_at.isoformat(),
         }
 
-    def finish(self, plan: Mapping[str, Any]) -> dict[str, Any]:
-        """The next fetch begins where this one began."""
-        return {"since": plan["started_at"]}
-
     def check(self) -> str:
         """Ask for one record of the kind."""
-        try:
-            self._api.get(self._list_path(), {"limit": 1})
-        except Refused as refused:
-            raise refused.as_error() from refused
+        self._ask_once(self._list_path(), {"limit": 1})
         return "answers"
 
     def pages(self, plan: Mapping[str, Any], position: Position | None) -> Iterator[Page]:
@@ -73,7 +65,7 @@ class HubSpotFeed:
                 ask = self._search_page if place["phase"] == "search" else self._list_page
                 page = ask(plan, place)
             except Refused as refused:
-                if has_place and refused.status in _GONE:
+                if has_place and refused.status in GONE:
                     raise PositionLost(
                         f"the place to go on from is not valid any more ({refused.status})"
                     ) from refused
@@ -232,11 +224,7 @@ def _archived_at(record: dict[str, Any]) -> int:
     text = record.get("archivedAt") or record.get("updatedAt")
     if not text:
         return 2**62
-    return _milliseconds(datetime.fromisoformat(str(text).replace("Z", "+00:00")))
-
-
-def _milliseconds(instant: datetime) -> int:
-    return int(instant.astimezone(UTC).timestamp() * 1000)
+    return milliseconds(str(text))
 
 
 def _batches(ids: list[str], size: int) -> Iterator[list[str]]:

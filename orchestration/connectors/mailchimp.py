@@ -10,43 +10,22 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from orchestration.connectors.entries import RestEntry, RestTable
 from orchestration.connectors.feeds import Page, Position
 from orchestration.connectors.raw_json import with_member
-from orchestration.connectors.rest import Answer, Api, Refused, since_of
+from orchestration.connectors.rest import Answer, Api, Refused
+from orchestration.connectors.timed import TimedFeed
 from orchestration.errors import JourneylineError
-from orchestration.ingest.contracts import Contract
 
 TABLES = ("members", "campaigns", "email_activity")
 _PAGE = 1000
 
 
-class MailchimpFeed:
-    """Members or campaigns of a Mailchimp account."""
-
-    def __init__(self, entry: RestEntry, contract: Contract, table: RestTable) -> None:
-        self._entry = entry
-        self._entity = contract.entity
-        self._api = Api(entry)
-
-    def begin(self, cursor: Mapping[str, Any] | None, started_at: datetime) -> dict[str, Any]:
-        """Members that changed since the last fetch, less the overlap; campaigns all."""
-        since = since_of(cursor, self._entry)
-        return {
-            "since": None if since is None else since.isoformat(),
-            "started_at": started_at.isoformat(),
-        }
-
-    def finish(self, plan: Mapping[str, Any]) -> dict[str, Any]:
-        """The next fetch begins where this one began."""
-        return {"since": plan["started_at"]}
+class MailchimpFeed(TimedFeed):
+    """Members that changed since the last fetch, or all campaigns, of a Mailchimp account."""
 
     def check(self) -> str:
         """Ask for the account's lists."""
-        try:
-            total = self._api.get("3.0/lists", {"count": 1}).body.get("total_items")
-        except Refused as refused:
-            raise refused.as_error() from refused
+        total = self._ask_once("3.0/lists", {"count": 1}).get("total_items")
         return f"answers; {total} audience(s)"
 
     def pages(self, plan: Mapping[str, Any], position: Position | None) -> Iterator[Page]:

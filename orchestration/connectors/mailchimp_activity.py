@@ -12,13 +12,14 @@ import json
 import tarfile
 import time
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from orchestration.connectors.entries import RestEntry, RestTable
 from orchestration.connectors.feeds import Page, Position, PositionLost
 from orchestration.connectors.mailchimp import next_offset, total_of, utc
-from orchestration.connectors.rest import Answer, Api, Refused, since_of
+from orchestration.connectors.rest import Answer, Api, Refused
+from orchestration.connectors.timed import TimedFeed
 from orchestration.errors import JourneylineError
 from orchestration.ingest.contracts import Contract
 
@@ -36,33 +37,16 @@ _REPORTS = {
 Operation = dict[str, Any]
 
 
-class ActivityFeed:
+class ActivityFeed(TimedFeed):
     """What happened to the mails of the campaigns that were sent within the lookback."""
 
     def __init__(self, entry: RestEntry, contract: Contract, table: RestTable) -> None:
-        self._entry = entry
-        self._table = table
+        super().__init__(entry, contract, table)
         self._count = entry.page_size or _PAGE
-        self._api = Api(entry)
-
-    def begin(self, cursor: Mapping[str, Any] | None, started_at: datetime) -> dict[str, Any]:
-        """Events since the last fetch, less the overlap."""
-        since = since_of(cursor, self._entry)
-        return {
-            "since": None if since is None else since.isoformat(),
-            "started_at": started_at.isoformat(),
-        }
-
-    def finish(self, plan: Mapping[str, Any]) -> dict[str, Any]:
-        """The next fetch begins where this one began."""
-        return {"since": plan["started_at"]}
 
     def check(self) -> str:
         """Ask for a campaign."""
-        try:
-            self._api.get("3.0/campaigns", {"count": 1, "status": "sent"})
-        except Refused as refused:
-            raise refused.as_error() from refused
+        self._ask_once("3.0/campaigns", {"count": 1, "status": "sent"})
         return "answers"
 
     def pages(self, plan: Mapping[str, Any], position: Position | None) -> Iterator[Page]:

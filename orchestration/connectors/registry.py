@@ -103,11 +103,15 @@ def _feed(entry: Connector, contract: Contract, folder: Path, settings: Settings
 
 def _rest_feed(entry: RestEntry, contract: Contract) -> Feed:
     from orchestration.connectors import hubspot, mailchimp, zendesk
+    from orchestration.connectors.hubspot_events import EmailEventsFeed
     from orchestration.connectors.mailchimp_activity import ActivityFeed
 
     entity = contract.entity
     vendors: dict[str, tuple[tuple[str, ...], Callable[..., Feed]]] = {
-        "hubspot": (hubspot.TABLES, hubspot.HubSpotFeed),
+        "hubspot": (
+            hubspot.TABLES,
+            EmailEventsFeed if entity == "email_events" else hubspot.HubSpotFeed,
+        ),
         "mailchimp": (
             mailchimp.TABLES,
             ActivityFeed if entity == "email_activity" else mailchimp.MailchimpFeed,

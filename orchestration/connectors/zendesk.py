@@ -11,10 +11,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from orchestration.connectors.entries import RestEntry, RestTable
 from orchestration.connectors.feeds import Page, Position, PositionLost
-from orchestration.connectors.rest import Answer, Api, Refused, epoch_seconds, since_of
-from orchestration.ingest.contracts import Contract
+from orchestration.connectors.rest import Answer, Refused, epoch_seconds, since_of
+from orchestration.connectors.timed import GONE, TimedFeed
 
 if TYPE_CHECKING:
     from dlt.sources.helpers.rest_client.paginators import BasePaginator
@@ -24,21 +23,14 @@ _EVENT_EXPORTS = ("ticket_events", "comments")
 _LISTS = ("groups", "satisfaction_ratings")
 TABLES = (*_CURSOR_EXPORTS, *_EVENT_EXPORTS, *_LISTS)
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
-_GONE = (400, 404, 410, 422)
 # What a child event says beside the field that it is about.
 _ABOUT_EVENT = frozenset(
     ("id", "via", "via_reference_id", "event_type", "previous_value", "metadata", "type")
 )
 
 
-class ZendeskFeed:
+class ZendeskFeed(TimedFeed):
     """One table of a Zendesk account."""
-
-    def __init__(self, entry: RestEntry, contract: Contract, table: RestTable) -> None:
-        self._entry = entry
-        self._entity = contract.entity
-        self._table = table
-        self._api = Api(entry)
 
     def begin(self, cursor: Mapping[str, Any] | None, started_at: datetime) -> dict[str, Any]:
         """Everything that changed since the last fetch, less the overlap.
@@ -51,10 +43,6 @@ class ZendeskFeed:
             since -= timedelta(days=self._table.lookback_days)
         start = min(since, started_at - timedelta(minutes=self._entry.overlap_minutes))
         return {"start_time": epoch_seconds(start), "started_at": started_at.isoformat()}
-
-    def finish(self, plan: Mapping[str, Any]) -> dict[str, Any]:
-        """The next fetch begins where this one began."""
-        return {"since": plan["started_at"]}
 
     def pages(self, plan: Mapping[str, Any], position: Position | None) -> Iterator[Page]:
         """Pages of the export; see `Feed.pages`."""
@@ -69,7 +57,7 @@ class ZendeskFeed:
                 yield page
                 has_place = True
         except Refused as refused:
-            if has_place and refused.status in _GONE:
+            if has_place and refused.status in GONE:
                 raise PositionLost(
                     f"the cursor is not valid any more ({refused.status})"
                 ) from refused

@@ -130,9 +130,9 @@ def _prepare(delivery: Delivery, contract: Contract, work: Path, number: int) ->
         if contract.format == "parquet":
             header = parquet_header(delivery.file)
             file = ReadyFile(delivery, delivery.file, guarded.line_count, header)
-        elif contract.format == "ndjson" and guarded.is_plain and contract.trailer is None:
+        elif _is_read_as_delivered(contract) and contract.is_json and guarded.is_plain:
             file = ReadyFile(delivery, delivery.file, guarded.line_count, ())
-        elif contract.format == "csv" and guarded.is_simple_csv and contract.trailer is None:
+        elif _is_read_as_delivered(contract) and guarded.is_simple_csv:
             header = plain_header(delivery, contract)
             file = ReadyFile(delivery, delivery.file, guarded.line_count - 1, header)
         else:
@@ -144,6 +144,15 @@ def _prepare(delivery: Delivery, contract: Contract, work: Path, number: int) ->
         return file
     except Refused as refusal:
         return str(refusal)
+
+
+def _is_read_as_delivered(contract: Contract) -> bool:
+    """Whether the contract lets a reader take a plain file as it is."""
+    if contract.trailer is not None:
+        return False
+    if contract.format == "csv":
+        return not contract.header and contract.has_quotes
+    return contract.format == "ndjson" and contract.rows_in is None
 
 
 def _load_ready(

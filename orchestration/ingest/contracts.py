@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from open_data_contract_standard.model import OpenDataContractStandard, SchemaPr
 from pydantic import ValidationError
 
 from orchestration.errors import EXIT_USAGE, JourneylineError
+from orchestration.ingest.speaking import spoken_columns
 from orchestration.settings import Settings
 
 ODCS_VERSION = "v3.2.0"
@@ -26,7 +28,15 @@ ENCODINGS = ("utf-8", "utf-16", "utf-16-le", "utf-16-be", "iso-8859-1", "windows
 DELIMITERS = (",", ";", "\t", "|")
 DRIFT_POLICIES = ("evolve", "quarantine", "stop")
 # What a table can be fed into without a model that names it (dbt_project/macros/feeds.sql).
-FEEDS = ("app_events",)
+FEEDS = (
+    "app_events",
+    "crm_companies",
+    "crm_contacts",
+    "email_activities",
+    "support_tickets",
+    "support_users",
+    "survey_responses",
+)
 CLASSIFICATIONS = ("public", "internal", "confidential", "direct_identifier")
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DECIMAL = re.compile(r"decimal\(\d+, ?\d+\)")
@@ -48,6 +58,7 @@ class Column:
         allowed_values: The closed set of values; empty when any value is right.
         default_zone: Zone of timestamps that carry none; without it they are refused.
         aliases: Other paths that the value may be found under, such as a name of former times.
+        epoch_zone: Zone whose wall clock seconds since 1970 count; None means UTC, as it should be.
     """
 
     name: str
@@ -60,6 +71,7 @@ class Column:
     allowed_values: tuple[str, ...] = ()
     default_zone: str | None = None
     aliases: tuple[str, ...] = ()
+    epoch_zone: str | None = None
 
     @property
     def is_identifier(self) -> bool:
@@ -96,6 +108,12 @@ class Contract:
         delimiter: What stands between the fields of a CSV file.
         trailer: Pattern of a last line that counts the rows, in its first group; None without one.
         sheet: Sheet of a workbook; None means its first one.
+        header: Names of the fields of a CSV file that has no header of its own.
+        has_quotes: Whether a CSV's double quotes enclose fields; else they are characters.
+        rows_in: Array in an NDJSON record whose elements are the rows, each with what else the
+            record says; None where the record is the row.
+        speaks: How the staging model's columns become those of the vocabularies that it feeds,
+            where they are not the same: SQL by column.
     """
 
     source: str
@@ -116,6 +134,10 @@ class Contract:
     delimiter: str = ","
     trailer: str | None = None
     sheet: str | None = None
+    header: tuple[str, ...] = ()
+    has_quotes: bool = True
+    rows_in: str | None = None
+    speaks: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -194,6 +216,10 @@ def load_contract(path: Path) -> Contract:
         delimiter=str(custom.get("delimiter", ",")),
         trailer=_text_or_none(custom.get("trailer")),
         sheet=_text_or_none(custom.get("sheet")),
+        header=tuple(str(name) for name in custom.get("header") or ()),
+        has_quotes=bool(custom.get("quotes", True)),
+        rows_in=_text_or_none(custom.get("rowsIn")),
+        speaks=spoken_columns(path, custom.get("speaks")),
     )
     _prove(path, contract, custom)
     return contract
@@ -232,6 +258,7 @@ def _column(path: Path, item: SchemaProperty) -> Column:
         allowed_values=tuple(str(choice.value) for choice in item.enum or []),
         default_zone=(item.logicalTypeOptions or {}).get("defaultTimezone"),
         aliases=_aliases(path, item),
+        epoch_zone=(item.logicalTypeOptions or {}).get("epochTimezone"),
     )
 
 
@@ -284,6 +311,10 @@ def _prove(path: Path, contract: Contract, custom: dict[str | None, Any]) -> Non
         raise _broken(path, f"delimiter must be one of {', '.join(map(repr, DELIMITERS))}")
     if contract.trailer is not None:
         _prove_trailer(path, contract.trailer)
+    if (contract.header or not contract.has_quotes) and contract.format != "csv":
+        raise _broken(path, "header and quotes are of csv files")
+    if contract.rows_in is not None and contract.format != "ndjson":
+        raise _broken(path, "rowsIn is of ndjson files")
     if contract.drift_policy not in DRIFT_POLICIES:
         raise _broken(path, f"driftPolicy must be one of {', '.join(DRIFT_POLICIES)}")
     if not contract.owner:

@@ -52,21 +52,38 @@ def derive_files(settings: Settings) -> dict[Path, str]:
         for contracts in tables.values()
         for contract in contracts
     }
+    off = _switched_off(settings, sources, tables)
     models = settings.dbt_project / "models"
     files = {models / "sources" / "raw.yml": _sources_yaml(sources, tables)}
     for source, contracts in tables.items():
         described = [contract for contract in contracts if staged[contract.label]]
         if described:
             path = models / "staging" / source / f"_{source}.yml"
-            files[path] = _staging_yaml(sources[source], described, staged)
+            files[path] = _staging_yaml(sources[source], described, staged, off)
     macros = settings.dbt_project / "macros"
-    files[macros / "feeds.sql"] = _feeds_macro(tables, staged)
+    files[macros / "feeds.sql"] = _feeds_macro(tables, staged, off)
     files[macros / "own_identifiers.sql"] = own_identifiers_macro(
         load_identity_rules(settings).identifier_types,
         {(each.source, each.entity): each for group in tables.values() for each in group},
         staged,
     )
     return files
+
+
+def require_feeds(settings: Settings) -> None:
+    """Refuse to run where the feeds are not those of the contracts and the enabled sources.
+
+    Raises:
+        JourneylineError: What a source delivers would reach no model (exit 2).
+    """
+    path = settings.dbt_project / "macros" / "feeds.sql"
+    if path.read_text(encoding="utf-8") != derive_files(settings)[path]:
+        raise JourneylineError(
+            "A source was switched on or off, or a contract changed, and dbt does not know it yet.",
+            where=str(path),
+            next_step="Type `journeyline contracts sync`.",
+            exit_code=EXIT_USAGE,
+        )
 
 
 def drifted_files(settings: Settings) -> list[Path]:
@@ -91,6 +108,28 @@ def sync_files(settings: Settings) -> list[Path]:
 def staging_model(contract: Contract) -> str:
     """The name of a table's staging model."""
     return f"stg_{contract.source}__{contract.entity}"
+
+
+def _switched_off(
+    settings: Settings, sources: Mapping[str, Source], tables: Mapping[str, list[Contract]]
+) -> frozenset[str]:
+    """Tables of disabled sources whose staging model dbt can do without.
+
+    A model that another model or a unit test names stays; it is empty while its source is off.
+    """
+    disabled = [
+        contract
+        for name, contracts in tables.items()
+        if not sources[name].enabled
+        for contract in contracts
+    ]
+    if not disabled:
+        return frozenset()
+    folder = settings.dbt_project / "models"
+    paths = [*folder.rglob("*.sql"), *folder.rglob("*.yml")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(paths))
+    named = set(re.findall(r"ref\('(stg_\w+)'\)", text))
+    return frozenset(c.label for c in disabled if staging_model(c) not in named)
 
 
 def _staged_columns(settings: Settings, contract: Contract) -> dict[str, str]:
@@ -147,16 +186,20 @@ def _sources_yaml(sources: Mapping[str, Source], tables: Mapping[str, list[Contr
 
 
 def _staging_yaml(
-    source: Source, contracts: list[Contract], staged: Mapping[str, Mapping[str, str]]
+    source: Source,
+    contracts: list[Contract],
+    staged: Mapping[str, Mapping[str, str]],
+    off: frozenset[str],
 ) -> str:
     lines = ["version: 2", "", f"# {_WRITTEN_BY}", "models:"]
     for contract in contracts:
         columns = staged[contract.label]
+        switch = ", enabled: false" if contract.label in off else ""
         described = f"{contract.purpose} {contract.granularity} As {source.vendor} delivered it."
         lines += [
             f"  - name: {staging_model(contract)}",
             f"    description: {_text(described)}",
-            "    config: {tags: [phase_records]}",
+            f"    config: {{tags: [phase_records]{switch}}}",
             "    data_tests:",
             "      - grain:",
             "          arguments:",
@@ -186,7 +229,9 @@ def _grain(contract: Contract, columns: Mapping[str, str]) -> list[str]:
 
 
 def _feeds_macro(
-    tables: Mapping[str, list[Contract]], staged: Mapping[str, Mapping[str, str]]
+    tables: Mapping[str, list[Contract]],
+    staged: Mapping[str, Mapping[str, str]],
+    off: frozenset[str],
 ) -> str:
     lines = [
         f"{{#- {_WRITTEN_BY}",
@@ -198,7 +243,7 @@ def _feeds_macro(
         lines.append(f"        '{kind}': [")
         for contracts in tables.values():
             for contract in contracts:
-                if kind in contract.feeds:
+                if kind in contract.feeds and contract.label not in off:
                     lines += [
                         "            {",
                         f"                'source': '{contract.source}',",
@@ -207,11 +252,21 @@ def _feeds_macro(
                         "                'columns': [",
                         *(f"                    '{name}'," for name in staged[contract.label]),
                         "                ],",
+                        *_spoken(contract),
                         "            },",
                     ]
         lines.append("        ],")
     lines += ["    }[kind]) }}", "{%- endmacro %}"]
     return "\n".join(lines) + "\n"
+
+
+def _spoken(contract: Contract) -> list[str]:
+    if not contract.speaks:
+        return []
+    spoken = [
+        f"                    '{n}': {json.dumps(sql)}," for n, sql in contract.speaks.items()
+    ]
+    return ["                'speaks': {", *spoken, "                },"]
 
 
 def _text(value: str) -> str:

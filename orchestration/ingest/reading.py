@@ -352,7 +352,10 @@ def _cast_instant(column: Column, text: str) -> str:
     offset = ":[0-9.]+ ?[+-][0-9]{2}(:?[0-9]{2})?$"
     zoned = f"ends_with({text}, 'Z') or regexp_matches({text}, '{offset}')"
     cases = f"when {zoned} then try_cast({text} as timestamptz)::timestamp"
-    cases += f" when {text}[5] <> '-' and {_IS_EPOCH.format(text)} then {_epoch(text)}"
+    epoch = _epoch(text)
+    if column.epoch_zone is not None:
+        epoch = f"timezone({literal(column.epoch_zone)}, {epoch})::timestamp"
+    cases += f" when {text}[5] <> '-' and {_IS_EPOCH.format(text)} then {epoch}"
     if column.default_zone is not None:
         local = f"timezone({literal(column.default_zone)}, try_cast({text} as timestamp))"
         cases += f" when strlen({text}) >= 10 then {local}::timestamp"

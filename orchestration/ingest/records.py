@@ -9,12 +9,14 @@ put together again from them. A line that starts with BROKEN is a record that co
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestration.connectors.raw_json import slice_records
 from orchestration.ingest.contracts import DELIMITERS, Contract
 from orchestration.ingest.guards import MAX_LINE_BYTES
 from orchestration.ingest.json_records import split_documents
@@ -60,6 +62,8 @@ def rewrite(delivery: Delivery, contract: Contract, target: Path) -> Rewritten:
         records = split_documents(delivery, contract)
     else:
         records = (line for line in _rows(delivery, contract) if line)
+        if contract.rows_in is not None:
+            records = nested_rows(records, contract.rows_in)
     count = 0
     with target.open("w", encoding="utf-8", newline="") as file:
         for record in records:
@@ -77,12 +81,12 @@ def _rewrite_csv(delivery: Delivery, contract: Contract, target: Path) -> Rewrit
     """Write the records' fields in the order of the contract's columns."""
     csv.field_size_limit(MAX_LINE_BYTES)
     lines = _rows(delivery, contract)
-    header = _header(lines, contract)
+    header = list(contract.header) or _header(lines, contract)
     places = column_places(contract, header)
     is_in_order = places == list(range(len(header)))
     count = 0
     with target.open("w", encoding="utf-8", newline="") as file:
-        for fields, original in split_records(lines, len(header), contract.delimiter):
+        for fields, original in split_rows(lines, len(header), contract):
             count += 1
             if fields is None or any(c in original for c in _CONTROLS):
                 file.write(BROKEN + _one_line(original) + "\n")
@@ -93,6 +97,14 @@ def _rewrite_csv(delivery: Delivery, contract: Contract, target: Path) -> Rewrit
                 ordered = [_one_line(field) for field in ordered] + [_one_line(original)]
                 file.write(FIELD.join(ordered) + "\n")
     return Rewritten(target, count, tuple(header))
+
+
+def split_rows(
+    lines: Iterator[str], width: int, contract: Contract
+) -> Iterator[tuple[list[str] | None, str]]:
+    """Split lines of a CSV file as its contract says; yields as `split_records`."""
+    split = split_records if contract.has_quotes else _split_plain
+    return split(lines, width, contract.delimiter)
 
 
 def split_records(
@@ -133,6 +145,38 @@ def split_records(
             waiting.extendleft(reversed(taken[1:]))
 
 
+def _split_plain(
+    lines: Iterator[str], width: int, delimiter: str
+) -> Iterator[tuple[list[str] | None, str]]:
+    """Split lines of a file in which a double quote is a character; yields as `split_records`."""
+    for line in lines:
+        if line:
+            fields = line.split(delimiter)
+            yield (fields if len(fields) == width else None), line
+
+
+def nested_rows(records: Iterator[str], name: str) -> Iterator[str]:
+    """Each element of the array `name` of a record, under that name, with the rest of the record.
+
+    A record that holds no such array stays whole, one that was taken apart before among them.
+    """
+    for record in records:
+        try:
+            document = json.loads(record)
+            elements = slice_records(record, name)
+        except (ValueError, RecursionError):
+            yield record
+            continue
+        if not isinstance(document, dict) or not isinstance(document.get(name), list):
+            yield record
+            continue
+        del document[name]
+        rest = json.dumps(document, ensure_ascii=False)
+        for element in elements:
+            comma = "" if rest == "{}" else ", "
+            yield f"{rest[:-1]}{comma}{json.dumps(name)}: {element}}}"
+
+
 def _parse(text: str, width: int, delimiter: str) -> list[str] | None:
     try:
         rows = list(csv.reader([text], strict=True, delimiter=delimiter))
@@ -147,7 +191,7 @@ def _rows(delivery: Delivery, contract: Contract) -> Iterator[str]:
         yield from _lines(delivery, contract)
         return
     # The header of a CSV file is no row.
-    count = -1 if contract.format == "csv" else 0
+    count = -1 if contract.format == "csv" and not contract.header else 0
     held: str | None = None
     for line in _lines(delivery, contract):
         if not line:

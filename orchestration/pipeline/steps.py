@@ -69,10 +69,15 @@ def load(settings: Settings, until: date | None, *, between_nights: bool = False
         settings: Home and project.
         until: Last night to take, inclusive; None means the last night with a delivery.
         between_nights: The last night is not over: as-of is the newest `received_at` taken.
+
+    Raises:
+        JourneylineError: A source was switched on or off and dbt does not know it (exit 2).
     """
+    from orchestration.ingest.derived import require_feeds
     from orchestration.ingest.loader import load_deliveries
     from orchestration.privacy.erasing import screen_landing
 
+    require_feeds(settings)
     with writing(settings):
         screen_landing(settings)
         build = state.last_build(settings)

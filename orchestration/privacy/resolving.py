@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 
 from orchestration.errors import EXIT_USAGE, JourneylineError
+from orchestration.ingest.contracts import Contract, load_contracts
 from orchestration.keys import ledger_key, pseudonym, pseudonym_key
 from orchestration.privacy.handles import (
     CUSTOMER,
@@ -27,6 +28,13 @@ from orchestration.unify.normalising import NormaliserSettings, email_form, phon
 from orchestration.warehouse import connect
 
 _ID_LENGTH = 32
+# What tells an app event's touchpoint apart, and what stands for it where a source lacks it.
+_TOLD_APART_BY = (
+    ("message_id", "_row_hash"),
+    ("type", "'action'"),
+    ("event", "null"),
+    ("name", "null"),
+)
 
 
 @dataclass(frozen=True)
@@ -206,22 +214,39 @@ def _device_messages(
     )
     if not owned:
         return set()
-    rows = connection.execute(
-        """
-        select distinct message_id, type, coalesce(event, name, '')
-        from raw.segment__events
-        where user_id is null and anonymous_id in (
-            select anonymous_id from journey.int_events where list_contains(?, touchpoint_id)
-        )
-        """,
-        [list(owned)],
-    ).fetchall()
     key = pseudonym_key(settings)
-    return {
-        ("segment/messages", str(message))
-        for message, kind, name in rows
-        if pseudonym(key, f"segment/events/{message}|{kind}|{name}") in owned
-    }
+    handles: set[Handle] = set()
+    for contract in load_contracts(settings).values():
+        if "app_events" not in contract.feeds or not _has(contract, "message_id"):
+            continue
+        spoken = [_spoken(contract, *item) for item in _TOLD_APART_BY]
+        rows = connection.execute(
+            f"""
+            select distinct message_id, {", ".join(spoken)}
+            from {contract.table}
+            where {_spoken(contract, "user_id", "null")} is null
+                and {_spoken(contract, "anonymous_id", "null")} in (
+                    select anonymous_id from journey.int_events
+                    where list_contains(?, touchpoint_id)
+                )
+            """,
+            [list(owned)],
+        ).fetchall()
+        handles |= {
+            (f"{contract.source}/messages", str(handle))
+            for handle, message, kind, event, name in rows
+            if pseudonym(key, f"{contract.label}/{message}|{kind}|{event or name or ''}") in owned
+        }
+    return handles
+
+
+def _has(contract: Contract, name: str) -> bool:
+    return any(column.name == name for column in contract.columns)
+
+
+def _spoken(contract: Contract, name: str, missing: str) -> str:
+    """A column of the vocabulary over the raw table, as the models that it feeds read it."""
+    return contract.speaks.get(name, name if _has(contract, name) else missing)
 
 
 def _column(connection: duckdb.DuckDBPyConnection, sql: str, values: list[Any]) -> list[str]:

@@ -25,7 +25,7 @@ from orchestration.errors import JourneylineError
 from orchestration.ingest.contracts import Contract
 from orchestration.ingest.json_records import split_documents
 from orchestration.ingest.landing import Delivery, list_deliveries
-from orchestration.ingest.records import split_records
+from orchestration.ingest.records import nested_rows, split_rows
 from orchestration.ingest.unpacking import Refused, open_text
 from orchestration.publish import files
 from orchestration.settings import Settings
@@ -149,15 +149,20 @@ def _records(
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     if contract is None or contract.format == "ndjson":
         trailer = contract.trailer if contract else None
-        for line in _without_trailer(_lines(delivery, contract), trailer):
+        lines = _without_trailer(_lines(delivery, contract), trailer)
+        if contract is not None and contract.rows_in is not None:
+            lines = nested_rows((line for line in lines if line), contract.rows_in)
+        for line in lines:
             yield line, _json_fields(line, contract)
     elif contract.format == "json":
         for text in split_documents(delivery, contract):
             yield text, _json_fields(text, contract)
     elif contract.format == "csv":
         lines = _without_trailer(_lines(delivery, contract), contract.trailer)
-        header = next(csv.reader([next(lines, "")], delimiter=contract.delimiter), [])
-        for values, text in split_records(lines, len(header), contract.delimiter):
+        header = list(contract.header)
+        if not header:
+            header = next(csv.reader([next(lines, "")], delimiter=contract.delimiter), [])
+        for values, text in split_rows(lines, len(header), contract):
             found = dict(zip(header, values or (), strict=False))
             yield text, {c.name: found.get(c.path) for c in contract.columns}
     elif contract.format == "parquet":
@@ -264,7 +269,7 @@ def _without_rows(delivery: Delivery, contract: Contract | None, erased: set[int
     if contract is not None and contract.format == "json":
         return "[" + ",\n".join(kept) + "]\n"
     lines = list(kept)
-    if contract is not None and contract.format == "csv":
+    if contract is not None and contract.format == "csv" and not contract.header:
         lines.insert(0, next(_lines(delivery, contract)))
     if contract is not None and contract.trailer is not None:
         last = [line for line in _lines(delivery, contract) if line][-1]

@@ -34,10 +34,10 @@ def release(tree: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 def test_its_rows_are_touchpoints_of_customers(release: duckdb.DuckDBPyConnection) -> None:
     assert release.execute(
         "select touchpoint_type, count(*), count(distinct customer_id) from fct_touchpoints"
-        " where source = 'mixpanel' group by all order by all"
+        " where source = 'amplitude' group by all order by all"
     ).fetchall() == [("report_opened", 1, 1), ("sign_up", 3, 3), ("trial_started", 1, 1)]
     assert release.execute(
-        "select record_id from bridge_customer_records where source = 'mixpanel' order by 1"
+        "select record_id from bridge_customer_records where source = 'amplitude' order by 1"
     ).fetchall() == [("u-100",), ("u-200",), ("u-300",), ("u-500",)]
 
 

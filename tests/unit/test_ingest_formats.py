@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape
 
 import pyarrow as pa
 import pytest
+import yaml
 from backports import zstd
 from ingest_home import activity, ask, group, land, lines, project
 from pyarrow import parquet
@@ -385,3 +386,71 @@ def test_money_is_decimal_from_every_format(tmp_path: Path) -> None:
             (Decimal("0.1000"),),
             (Decimal("99999999999999.9999"),),
         ]
+
+
+HEADER = ["name", "id", "extra", "created_at", "updated_at"]
+
+
+def test_a_file_without_a_header_is_read_by_the_contract_s(tmp_path: Path) -> None:
+    settings = project(
+        tmp_path, "zendesk/groups", format="csv", delimiter="\t", header=HEADER, quotes=False
+    )
+    plain = ["A", "1", '{"a": "b"}', "2025-01-01T00:00:00Z", "2025-01-02T00:00:00Z"]
+    short = plain[:-1]
+    quoted = ['"B', "2", "", "2025-01-01T00:00:00Z", "2025-01-02T00:00:00Z"]
+    content = "".join("\t".join(row) + "\n" for row in (plain, short, quoted))
+    land(settings, "zendesk/groups", content, suffix=".tsv.gz")
+    report = load_deliveries(settings, None)
+    assert (report.accepted, report.quarantined) == (2, 1)
+    found = ask(settings, "select group_id, name from raw.zendesk__groups order by 1")
+    assert found == [("1", "A"), ("2", '"B')]
+    assert ask(settings, "select rule, payload from ingest.quarantine_rows") == [
+        ("malformed_csv", "\t".join(short))
+    ]
+
+
+def test_the_elements_of_an_array_are_rows_with_the_rest_of_the_record(tmp_path: Path) -> None:
+    settings = project(tmp_path, "zendesk/groups", rowsIn="groups", rateBound=1.0)
+    contract = settings.contracts / "sources" / "zendesk.groups.odcs.yaml"
+    text = contract.read_text("utf-8")
+    for path in ("id", "name", "created_at"):
+        text = text.replace(f"physicalName: {path}\n", f"physicalName: groups.{path}\n")
+    contract.write_text(text, "utf-8")
+    at = {"updated_at": "2025-01-02T00:00:00Z"}
+    made = {"created_at": "2025-01-01T00:00:00Z"}
+    batches: list[dict[str, object] | str] = [
+        {**at, "groups": [{"id": n, "name": f"G{n}", **made} for n in (1, 2)]},
+        {**at, "groups": []},
+        {**at, "groups": [{"id": 12345678901234567890, "name": "big", **made}]},
+        '{"groups": [',
+        {**at, "groups": None},
+    ]
+    land(settings, "zendesk/groups", lines(batches))
+    report = load_deliveries(settings, None)
+    assert (report.accepted, report.quarantined) == (3, 2)
+    found = ask(settings, "select group_id, name, updated_at::text from raw.zendesk__groups")
+    when = "2025-01-02 00:00:00"
+    assert sorted(found) == [
+        ("1", "G1", when),
+        ("12345678901234567890", "big", when),
+        ("2", "G2", when),
+    ]
+
+
+def test_seconds_of_a_wall_clock_are_of_the_zone_that_the_contract_names(tmp_path: Path) -> None:
+    settings = project(tmp_path, "zendesk/groups")
+    contract = settings.contracts / "sources" / "zendesk.groups.odcs.yaml"
+    document = yaml.safe_load(contract.read_text("utf-8"))
+    for column in document["schema"][0]["properties"]:
+        if column["name"] == "updated_at":
+            column["logicalTypeOptions"] = {"epochTimezone": "America/New_York"}
+    contract.write_text(yaml.safe_dump(document), "utf-8")
+    # 10:00 on the clock: in winter 15:00 UTC, in summer 14:00.
+    clock = {1: "2025-01-15T10:00:00+00:00", 2: "2025-07-15T10:00:00+00:00"}
+    seconds = {n: int(datetime.fromisoformat(text).timestamp()) for n, text in clock.items()}
+    land(settings, "zendesk/groups", lines([group(n, updated_at=s) for n, s in seconds.items()]))
+    assert load_deliveries(settings, None).accepted == 2
+    assert ask(settings, "select updated_at::text from raw.zendesk__groups order by 1") == [
+        ("2025-01-15 15:00:00",),
+        ("2025-07-15 14:00:00",),
+    ]

@@ -6,7 +6,7 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -79,7 +79,7 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path / "home", repo_root=REPO_ROOT)
 
 
-def contract_of(kind: str, changes: dict[str, str]) -> Contract:
+def contract_of(kind: str, changes: Mapping[str, object]) -> Contract:
     """A contract of three columns in the format asked for."""
     base = load_contracts(Settings(home=REPO_ROOT))["surveys", "respondents"]
     names = {"respondent_id": "id", "email": "email", "name": "name"}
@@ -131,6 +131,40 @@ def test_rows_leave_a_delivery_and_the_others_stay_as_they_were(
         land_file(settings, "surveys", "respondents", tmp_path / f"respondents.{suffix}", AT)
         == delivery.delivery_id
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "content"),
+    [
+        (
+            "ndjson",
+            {"rows_in": "row"},
+            "".join(
+                json.dumps({"batch": n, "row": ROWS[2 * n : 2 * n + 2]}) + "\n" for n in range(3)
+            ),
+        ),
+        (
+            "csv",
+            {"header": ("id", "email", "name"), "has_quotes": False, "delimiter": "\t"},
+            "".join(f'{n}\t{email}\t"\n' for n, email in enumerate(EMAILS)),
+        ),
+    ],
+)
+def test_rows_leave_batches_and_files_without_a_header(
+    settings: Settings, tmp_path: Path, kind: str, changes: dict[str, object], content: str
+) -> None:
+    contract = contract_of(kind, changes)
+    if kind == "ndjson":
+        below = tuple(replace(c, path=f"row.{c.path}") for c in contract.columns)
+        contract = replace(contract, columns=below)
+    delivery = landed(settings, f"respondents.{kind}", content.encode(), tmp_path)
+    before = [row.fields for row in screening.rows_of(delivery, contract)]
+    assert [fields["email"] for fields in before] == EMAILS
+    found = screening.screen(delivery, contract, names_gone)
+    assert found is not None and found.erased == (2, 4, 6)
+    screening.replace_deliveries(settings, {("surveys", "respondents"): contract}, [found])
+    (after,) = list_deliveries(settings)
+    assert [row.fields for row in screening.rows_of(after, contract)] == before[::2]
 
 
 def test_a_trailer_counts_the_rows_that_stay(settings: Settings, tmp_path: Path) -> None:

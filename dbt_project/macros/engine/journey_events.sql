@@ -9,6 +9,7 @@
         ('touchpoint_type', 'text'),
         ('record_key', 'text'),
         ('anonymous_id', 'text'),
+        ('email', 'text'),
         ('direction', 'text'),
         ('trigger_kind', 'text'),
         ('region', 'text'),

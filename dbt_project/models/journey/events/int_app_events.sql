@@ -78,7 +78,7 @@ events_described as (
                 ~ " then upper(split_part(events_with_codes.locale, '-', -1)) end",
             'channel': "case when events_with_codes.touchpoint_type in ('push_sent',"
                 ~ " 'push_opened') then 'push' when events_with_codes.device_type in"
-                ~ " ('ios', 'android') then 'app' else 'web' end",
+                ~ " ('ios', 'android', 'mobile_app') then 'app' else 'web' end",
             'device_type': 'events_with_codes.device_type',
             'app_version': 'events_with_codes.app_version',
             'department_key': "'product'",

@@ -31,6 +31,7 @@ internal_comments as (
 changes as (
     select
         {{ pseudonym("'zendesk/ticket_events/' || ticket_events.ticket_event_id") }} as step_id,
+        cast('zendesk' as {{ dbt.type_string() }}) as source,
         ticket_events.ticket_id,
         case
             when
@@ -79,6 +80,7 @@ changes as (
 comments as (
     select
         {{ pseudonym("'zendesk/comments/' || internal_comments.comment_id") }} as step_id,
+        cast('zendesk' as {{ dbt.type_string() }}) as source,
         internal_comments.ticket_id,
         'internal_comment' as step_type,
         cast(null as {{ dbt.type_string() }}) as department_key,

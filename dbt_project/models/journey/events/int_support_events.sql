@@ -10,6 +10,7 @@ with
 
 tickets as (
     select
+        source,
         ticket_id,
         requester_record_key,
         agent_key,
@@ -60,8 +61,8 @@ verdicts as (
 tickets_opened as (
     select
         {{ event_columns({
-            'touchpoint_id': pseudonym("'zendesk/tickets/' || tickets.ticket_id"),
-            'source': "'zendesk'",
+            'touchpoint_id': pseudonym("tickets.source || '/tickets/' || tickets.ticket_id"),
+            'source': 'tickets.source',
             'touchpoint_type': "'ticket_opened'",
             'record_key': 'tickets.requester_record_key',
             'direction': "'inbound'",

@@ -3,27 +3,26 @@
 
 with
 
+delivered_responses as (
+    {{- stacked_survey_responses() }}
+),
+
 responses as (
-    select
-        response_id,
-        respondent_id,
-        survey,
-        ticket_id,
-        score,
-        responded_at,
-        received_at,
-        load_number,
-    from {{ ref('stg_surveys__responses') }}
+    select * from delivered_responses
     where {{ newly_loaded() }}
 ),
 
 responses_described as (
     select
         {{ event_columns({
-            'touchpoint_id': pseudonym("'surveys/responses/' || responses.response_id"),
-            'source': "'surveys'",
+            'touchpoint_id': pseudonym(
+                "responses.source || '/responses/' || responses.response_id"
+            ),
+            'source': 'responses.source',
             'touchpoint_type': "'survey_answered'",
-            'record_key': "'surveys/respondents/' || responses.respondent_id",
+            'record_key': "responses.source || '/respondents/' || responses.respondent_id",
+            'email': 'case when responses.respondent_id is null then '
+                ~ normalised_email('responses.email') ~ ' end',
             'direction': "'inbound'",
             'trigger_kind': "'customer'",
             'channel': "'survey'",

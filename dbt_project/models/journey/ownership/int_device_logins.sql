@@ -1,4 +1,4 @@
--- one row per identify call of a known user on a known device
+-- one row per identify call, or action of a stream, of a known user on a known device
 {{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
 
 with
@@ -7,11 +7,15 @@ events as (
     {{- stacked_app_events() }}
 ),
 
+-- A stream that has no identify calls says with each action who is logged in.
 identify_calls as (
-    select *
+    select
+        events.*,
+        case events.type when 'action' then events.row_hash else events.message_id end
+            as login_id,
     from events
     where
-        type = 'identify'
+        type in ('identify', 'action')
         and anonymous_id is not null
         and user_id is not null
         and {{ newly_loaded('load_number') }}
@@ -20,7 +24,7 @@ identify_calls as (
 logins_dated as (
     select
         identify_calls.source,
-        identify_calls.message_id,
+        identify_calls.login_id as message_id,
         identify_calls.anonymous_id,
         identify_calls.source || '/users/' || identify_calls.user_id as owner_record_key,
         identify_calls.load_number,

@@ -2,24 +2,35 @@
 with
 
 event_owners as (
-    select owner_record_key, load_number from {{ ref('int_event_owners') }}
+    select concerned_record_key, load_number from {{ ref('int_event_owners') }}
 ),
 
 device_ownership as (
     select owner_record_key, load_number from {{ ref('int_device_ownership') }}
 ),
 
+email_owners as (
+    select email, load_number from {{ ref('int_email_owners') }} where source = '*'
+),
+
+record_identifiers as (
+    select record_key, identifier_value
+    from {{ ref('int_record_identifiers') }}
+    where identifier_type = 'email'
+),
+
 service_steps as (
-    select ticket_id, department_key, from_department_key, load_number
+    select source, ticket_id, department_key, from_department_key, load_number
     from {{ ref('int_service_steps') }}
 ),
 
 tickets as (
-    select ticket_id, requester_record_key, load_number from {{ ref('int_tickets') }}
+    select source, ticket_id, requester_record_key, load_number
+    from {{ ref('int_tickets') }}
 ),
 
 ticket_versions as (
-    select ticket_id, requester_id from {{ ref('stg_zendesk__tickets') }}
+    {{- stacked_support_tickets() }}
 ),
 
 call_versions as (
@@ -52,6 +63,7 @@ last_deal_loads as (
 
 service_steps_dated as (
     select
+        service_steps.source,
         service_steps.ticket_id,
         greatest(
             service_steps.load_number,
@@ -68,22 +80,36 @@ service_steps_dated as (
 -- Besides today's owners: everyone whom an earlier version of the same thing named, because
 -- they lose what the newer version gives to another one.
 changes_stacked as (
-    select event_owners.owner_record_key, event_owners.load_number
+    select
+        event_owners.concerned_record_key as owner_record_key,
+        event_owners.load_number,
     from event_owners
-    where event_owners.owner_record_key is not null
+    where event_owners.concerned_record_key is not null
     union all
     select device_ownership.owner_record_key, device_ownership.load_number
     from device_ownership
     union all
+    select record_identifiers.record_key as owner_record_key, email_owners.load_number
+    from email_owners
+    inner join record_identifiers
+        on email_owners.email = record_identifiers.identifier_value
+    union all
     select tickets.requester_record_key as owner_record_key, service_steps_dated.load_number
     from service_steps_dated
-    inner join tickets on service_steps_dated.ticket_id = tickets.ticket_id
+    inner join tickets
+        on
+            service_steps_dated.source = tickets.source
+            and service_steps_dated.ticket_id = tickets.ticket_id
     union all
     select
-        'zendesk/users/' || ticket_versions.requester_id as owner_record_key,
+        ticket_versions.source || '/' || ticket_versions.requester_entity
+        || '/' || ticket_versions.requester_id as owner_record_key,
         tickets.load_number,
     from ticket_versions
-    inner join tickets on ticket_versions.ticket_id = tickets.ticket_id
+    inner join tickets
+        on
+            ticket_versions.source = tickets.source
+            and ticket_versions.ticket_id = tickets.ticket_id
     union all
     select
         'hubspot/contacts/' || call_versions.contact_id as owner_record_key,

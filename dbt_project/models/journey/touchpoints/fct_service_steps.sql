@@ -12,6 +12,7 @@ with
 service_steps as (
     select
         step_id,
+        source,
         ticket_id,
         step_type,
         department_key,
@@ -23,7 +24,9 @@ service_steps as (
 ),
 
 tickets as (
-    select ticket_id, requester_record_key from {{ ref('int_tickets') }}
+    select source, ticket_id, requester_record_key
+    from {{ ref('int_tickets') }}
+    where coalesce(status, '') <> 'deleted'
 ),
 
 customer_records as (
@@ -55,7 +58,10 @@ steps_of_customers as (
         service_steps.occurred_at,
         service_steps.known_at,
     from service_steps
-    inner join tickets on service_steps.ticket_id = tickets.ticket_id
+    inner join tickets
+        on
+            service_steps.source = tickets.source
+            and service_steps.ticket_id = tickets.ticket_id
     inner join customer_records
         on tickets.requester_record_key = customer_records.record_key
     left join departments

@@ -2,10 +2,10 @@
 with
 
 touchpoints as (
-    select customer_id, campaign_id, touchpoint_type, occurred_at
+    select customer_id, source, campaign_id, touchpoint_type, occurred_at
     from {{ ref('fct_touchpoints') }}
     where
-        source = 'mailchimp'
+        touchpoint_type in ('email_sent', 'email_bounced', 'email_opened', 'email_clicked')
         and campaign_id is not null
 ),
 
@@ -28,7 +28,7 @@ recipients as (
         max(case when touchpoints.touchpoint_type = 'email_clicked' then 1 else 0 end)
             as clicked,
     from touchpoints
-    group by touchpoints.customer_id, touchpoints.campaign_id
+    group by touchpoints.customer_id, touchpoints.source, touchpoints.campaign_id
 ),
 
 recipients_reached as (

@@ -6,7 +6,7 @@ email_activity as (
         campaign_id,
         list_id,
         email_id,
-        unique_email_id,
+        unique_email_id as member_id,
         _delivery_id as delivery_id,
         email,
         action,

@@ -5,8 +5,17 @@ record_versions as (
     select * from {{ ref('int_record_versions') }}
 ),
 
+delivered_companies as (
+    {{- stacked_crm_companies() }}
+),
+
 companies as (
-    select company_id, name, domain, received_at from {{ ref('stg_hubspot__companies') }}
+    select
+        {{ company_key('source', 'company_id') }} as company_id,
+        name,
+        domain,
+        received_at,
+    from delivered_companies
 ),
 
 blocked_values as (

@@ -1,18 +1,26 @@
 -- one row per company of the CRM, with the account it belongs to after vendor merges
 with
 
+delivered_companies as (
+    {{- stacked_crm_companies() }}
+),
+
 companies as (
-    select * from {{ ref('stg_hubspot__companies') }}
+    select
+        {{ company_key('delivered_companies.source', 'delivered_companies.company_id') }}
+            as company_key,
+        delivered_companies.*,
+    from delivered_companies
 ),
 
 versions_ranked as (
     select
         companies.*,
         max(companies.load_number) over (
-            partition by companies.company_id
+            partition by companies.company_key
         ) as newest_load_number,
         row_number() over (
-            partition by companies.company_id
+            partition by companies.company_key
             order by companies.updated_at desc nulls last, companies.row_hash desc nulls last
         ) as version_rank,
     from companies
@@ -20,7 +28,9 @@ versions_ranked as (
 
 latest_companies as (
     select
-        versions_ranked.company_id,
+        versions_ranked.company_key as company_id,
+        versions_ranked.source || '/' || versions_ranked.entity as source_entity,
+        versions_ranked.source,
         versions_ranked.name,
         lower(trim(versions_ranked.domain)) as domain,
         versions_ranked.industry,
@@ -37,18 +47,27 @@ latest_companies as (
 merged_ids_split as (
     select
         latest_companies.company_id,
+        latest_companies.source,
         {{ split_to_rows('latest_companies.merged_company_ids', ';') }} as merged_company_id,
     from latest_companies
     where latest_companies.merged_company_ids is not null
 ),
 
+merged_keys as (
+    select
+        merged_ids_split.company_id,
+        {{ company_key('merged_ids_split.source', 'trim(merged_ids_split.merged_company_id)') }}
+            as merged_key,
+    from merged_ids_split
+),
+
 merged_ids as (
     select
-        trim(merged_ids_split.merged_company_id) as company_id,
-        min(merged_ids_split.company_id) as surviving_company_id,
-    from merged_ids_split
-    where trim(merged_ids_split.merged_company_id) <> merged_ids_split.company_id
-    group by trim(merged_ids_split.merged_company_id)
+        merged_keys.merged_key as company_id,
+        min(merged_keys.company_id) as surviving_company_id,
+    from merged_keys
+    where merged_keys.merged_key <> merged_keys.company_id
+    group by merged_keys.merged_key
 ),
 
 -- a survivor may have been merged itself: its own survivor counts, and dates the account too
@@ -56,7 +75,7 @@ companies_merged as (
     select
         latest_companies.company_id,
         {{ stable_hash([
-            "'hubspot/companies'",
+            'latest_companies.source_entity',
             'coalesce(last_merges.surviving_company_id, merged_ids.surviving_company_id, '
             ~ 'latest_companies.company_id)',
         ]) }} as account_id,

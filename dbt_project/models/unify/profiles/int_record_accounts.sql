@@ -4,7 +4,7 @@ with
 record_versions as (
     select record_key, company_id, job_role, created_at, version_at, version_hash
     from {{ ref('int_record_versions') }}
-    where entity = 'contacts'
+    where entity in ('contacts', 'leads', 'persons')
 ),
 
 records as (

@@ -11,7 +11,7 @@ record_names as (
 ),
 
 companies as (
-    select domain from {{ ref('stg_hubspot__companies') }}
+    {{- stacked_crm_companies() }}
 ),
 
 identity_rules as (

@@ -33,9 +33,11 @@ merged_ids_split as (
 merges as (
     select
         merged_ids_split.record_key,
-        merged_ids_split.source
-        || '/' || merged_ids_split.entity
-        || '/' || trim(merged_ids_split.merged_record_id) as merged_record_key,
+        -- an id of another table of the source comes with that table's name
+        merged_ids_split.source || '/' || case
+            when merged_ids_split.merged_record_id like '%/%' then ''
+            else merged_ids_split.entity || '/'
+        end || trim(merged_ids_split.merged_record_id) as merged_record_key,
         min(merged_ids_split.received_at) as known_at,
     from merged_ids_split
     group by all

@@ -62,10 +62,44 @@ users_seen as (
     group by events.source, events.user_id
 ),
 
+-- Some say an address with the actions: a version of the user for each that they bore.
+addresses_seen as (
+    select
+        events.source,
+        events.user_id,
+        events.email,
+        cast(null as {{ dbt.type_string() }}) as phone,
+        cast(null as {{ dbt.type_string() }}) as first_name,
+        cast(null as {{ dbt.type_string() }}) as last_name,
+        cast(null as {{ dbt.type_string() }}) as plan,
+        cast(null as {{ dbt.type_string() }}) as company_name,
+        cast(null as timestamp) as registered_at,
+        max(events.load_number) as load_number,
+        -- of one instant, the version with the address is the later one
+        events.user_id || '/' || events.email as row_hash,
+        min(
+            {{ clock_corrected(
+                'events.original_at',
+                'events.sent_at',
+                'events.segment_received_at',
+                'events.event_at',
+            ) }}
+        ) as occurred_at,
+        min(events.received_at) as received_at,
+    from events
+    where
+        events.type = 'action'
+        and events.user_id is not null
+        and events.email is not null
+    group by events.source, events.user_id, events.email
+),
+
 versions_stacked as (
     select * from identify_calls
     union all
     select * from users_seen
+    union all
+    select * from addresses_seen
 ),
 
 record_versions as (

@@ -1,50 +1,28 @@
--- one row per version of a contact in the CRM
+-- one row per version of a person in a CRM
 with
 
 contacts as (
-    select
-        contact_id,
-        company_id,
-        app_user_id,
-        email,
-        additional_emails,
-        phone,
-        mobile_phone,
-        merged_contact_ids,
-        first_name,
-        last_name,
-        job_title,
-        role,
-        industry,
-        country,
-        postal_code,
-        birth_date,
-        lifecycle_stage,
-        load_number,
-        row_hash,
-        is_archived,
-        created_at,
-        updated_at,
-        received_at,
-    from {{ ref('stg_hubspot__contacts') }}
+    {{- stacked_crm_contacts() }}
 ),
 
 record_versions as (
     select
         {{- record_version_columns({
-            'record_key': "'hubspot/contacts/' || contacts.contact_id",
-            'source': "'hubspot'",
-            'entity': "'contacts'",
+            'record_key': "contacts.source || '/' || contacts.entity || '/' || contacts.contact_id",
+            'source': 'contacts.source',
+            'entity': 'contacts.entity',
             'record_id': 'contacts.contact_id',
             'user_id': 'contacts.app_user_id',
-            'company_id': 'contacts.company_id',
+            'company_id': company_key('contacts.source', 'contacts.company_id'),
             'email': 'contacts.email',
             'additional_emails': 'contacts.additional_emails',
             'phone': 'contacts.phone',
             'mobile_phone': 'contacts.mobile_phone',
-            'merged_record_ids': 'contacts.merged_contact_ids',
+            'merged_record_ids': 'coalesce(contacts.merged_contact_ids,'
+                ~ " 'contacts/' || contacts.converted_contact_id)",
             'first_name': 'contacts.first_name',
             'last_name': 'contacts.last_name',
+            'company_name': 'contacts.company_name',
             'job_title': 'contacts.job_title',
             'job_role': 'contacts.role',
             'industry': 'contacts.industry',

@@ -35,7 +35,7 @@ record_versions as (
             'subscription_status': 'members.status',
             'load_number': 'members.load_number',
             'is_staff_role': 'false',
-            'is_archived': 'false',
+            'is_archived': "coalesce(members.status = 'archived', false)",
             'registered_at': 'coalesce(members.created_at, members.last_changed_at)',
             'created_at': 'coalesce(members.created_at, members.last_changed_at)',
             'version_at': 'members.last_changed_at',

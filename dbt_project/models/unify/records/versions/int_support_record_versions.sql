@@ -1,30 +1,16 @@
--- one row per version of a user of the support system
+-- one row per version of a user of a support system
 with
 
 users as (
-    select
-        user_id,
-        external_id,
-        email,
-        name,
-        phone,
-        role,
-        locale,
-        load_number,
-        row_hash,
-        is_active,
-        created_at,
-        updated_at,
-        received_at,
-    from {{ ref('stg_zendesk__users') }}
+    {{- stacked_support_users() }}
 ),
 
 record_versions as (
     select
         {{- record_version_columns({
-            'record_key': "'zendesk/users/' || users.user_id",
-            'source': "'zendesk'",
-            'entity': "'users'",
+            'record_key': "users.source || '/' || users.entity || '/' || users.user_id",
+            'source': 'users.source',
+            'entity': 'users.entity',
             'record_id': 'users.user_id',
             'user_id': 'users.external_id',
             'email': 'users.email',

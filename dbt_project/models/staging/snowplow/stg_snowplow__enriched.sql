@@ -1,0 +1,32 @@
+-- one row per event of the enriched stream
+with
+
+enriched as (
+    select
+        message_id,
+        content_id,
+        user_id,
+        domain_user_id,
+        network_user_id,
+        app_id,
+        _delivery_id as delivery_id,
+        platform,
+        event_kind,
+        event_name,
+        structured_action,
+        page_path,
+        campaign_name,
+        locale,
+        self_describing_event,
+        _load_number as load_number,
+        _row_number as delivery_row_number,
+        _row_hash as row_hash,
+        original_at,
+        sent_at,
+        collected_at,
+        event_at,
+        _received_at as received_at,
+    from {{ source('snowplow', 'enriched') }}
+)
+
+select * from enriched
