@@ -52,6 +52,18 @@
 {%- endmacro %}
 
 
+{#- A web address or domain as it is compared: lower case, no scheme, no www, no path. -#}
+{% macro web_domain(column) -%}
+    nullif(
+        {{ regexp_replace_all(
+            regexp_replace_all('lower(trim(' ~ column ~ '))', '^(https?://)?(www[.])?', ''),
+            '[/?#:].*$', ''
+        ) }},
+        ''
+    )
+{%- endmacro %}
+
+
 {#- A phone number as it is compared: `+` and digits; a national one gets the given prefix. -#}
 {% macro normalised_phone(column, prefix) -%}
     {%- set digits = regexp_replace_all(column, '[^0-9]', '') -%}
