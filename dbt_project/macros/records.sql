@@ -53,6 +53,18 @@
 {%- endmacro %}
 
 
+{#- A web address or domain as it is compared: lower case, no scheme, no www, no path. -#}
+{% macro web_domain(column) -%}
+    nullif(
+        {{ regexp_replace_all(
+            regexp_replace_all('lower(trim(' ~ column ~ '))', '^(https?://)?(www[.])?', ''),
+            '[/?#:].*$', ''
+        ) }},
+        ''
+    )
+{%- endmacro %}
+
+
 {% macro normalised_phone(column) -%}
     {{ normalised_identifier("'phone'", column) }}
 {%- endmacro %}

@@ -42,7 +42,26 @@ class BasicAuth(_Fact):
         return self
 
 
-Auth = Annotated[BearerAuth | BasicAuth, Field(discriminator="kind")]
+class HeaderAuth(_Fact):
+    """A token in a header of the API's own, such as `x-api-token`."""
+
+    kind: Literal["header"]
+    name: str = Field(pattern=r"^[A-Za-z0-9-]+$")
+    token_from: Variable
+
+
+class ClientCredentialsAuth(_Fact):
+    """A client's id and secret, for which a token is asked at another path of the same host."""
+
+    kind: Literal["client_credentials"]
+    token_path: str = Field(pattern=r"^[A-Za-z0-9/._-]+$")
+    client_id_from: Variable
+    client_secret_from: Variable
+
+
+Auth = Annotated[
+    BearerAuth | BasicAuth | HeaderAuth | ClientCredentialsAuth, Field(discriminator="kind")
+]
 
 
 class Retry(_Fact):
@@ -78,7 +97,8 @@ class RestTable(_Fact):
     """A table of a REST source.
 
     Args:
-        properties: HubSpot's properties to ask for beside those that the contract reads.
+        properties: HubSpot's properties, or Salesforce's fields, to ask for beside those that the
+            contract reads.
         columns: Header and JSON path of each column, where the contract reads CSV.
         lookback_days: How far back records that change without notice are asked for again.
     """
@@ -89,9 +109,9 @@ class RestTable(_Fact):
 
 
 class RestEntry(_Entry):
-    """HubSpot, Mailchimp or Zendesk over REST."""
+    """A vendor's REST API."""
 
-    kind: Literal["hubspot", "mailchimp", "zendesk"]
+    kind: Literal["hubspot", "intercom", "mailchimp", "pipedrive", "salesforce", "zendesk"]
     url: str = Field(pattern=r"^https?://[^/]+[^?#]*$")
     auth: Auth
     retry: Retry = Retry()

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orchestration.connectors.feeds import Page, Position, PositionLost
-from orchestration.connectors.rest import Refused
-from orchestration.connectors.timed import GONE, TimedFeed, milliseconds
+from orchestration.connectors.feeds import Page, Position
+from orchestration.connectors.timed import TimedFeed, milliseconds
 from orchestration.errors import JourneylineError
 
 _PATH = "email/public/v1/events"
@@ -36,18 +35,10 @@ class EmailEventsFeed(TimedFeed):
         }
         if plan["since"] is not None:
             params["startTimestamp"] = milliseconds(plan["since"])
-        place: Position | None = position or {}
-        has_place = position is not None
-        while place is not None:
-            try:
-                answer = self._api.get(_PATH, {**params, **place})
-            except Refused as refused:
-                if has_place and refused.status in GONE:
-                    raise PositionLost(
-                        f"the offset is not valid any more ({refused.status})"
-                    ) from refused
-                raise refused.as_error() from refused
-            follows = None
+
+        def ask(place: Position) -> tuple[list[str], Position | None]:
+            answer = self._api.get(_PATH, {**params, **place})
+            follows: Position | None = None
             if answer.body.get("hasMore"):
                 if not answer.body.get("offset"):
                     raise JourneylineError(
@@ -56,5 +47,6 @@ class EmailEventsFeed(TimedFeed):
                         "Fetch again later; pages taken so far are kept.",
                     )
                 follows = {"offset": str(answer.body["offset"])}
-            yield Page(answer.records("events"), follows)
-            place, has_place = follows, True
+            return answer.records("events"), follows
+
+        yield from self._walk(ask, position)

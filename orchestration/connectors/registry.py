@@ -102,7 +102,14 @@ def _feed(entry: Connector, contract: Contract, folder: Path, settings: Settings
 
 
 def _rest_feed(entry: RestEntry, contract: Contract) -> Feed:
-    from orchestration.connectors import hubspot, mailchimp, zendesk
+    from orchestration.connectors import (
+        hubspot,
+        intercom,
+        mailchimp,
+        pipedrive,
+        salesforce,
+        zendesk,
+    )
     from orchestration.connectors.hubspot_events import EmailEventsFeed
     from orchestration.connectors.mailchimp_activity import ActivityFeed
 
@@ -112,6 +119,9 @@ def _rest_feed(entry: RestEntry, contract: Contract) -> Feed:
             hubspot.TABLES,
             EmailEventsFeed if entity == "email_events" else hubspot.HubSpotFeed,
         ),
+        "intercom": (intercom.TABLES, intercom.IntercomFeed),
+        "pipedrive": (pipedrive.TABLES, pipedrive.PipedriveFeed),
+        "salesforce": (salesforce.TABLES, salesforce.SalesforceFeed),
         "mailchimp": (
             mailchimp.TABLES,
             ActivityFeed if entity == "email_activity" else mailchimp.MailchimpFeed,

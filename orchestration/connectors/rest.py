@@ -1,4 +1,4 @@
-"""The REST client that HubSpot, Mailchimp and Zendesk share: dlt's client, paginators and auth.
+"""The REST client that all vendors share: dlt's client, paginators and auth.
 
 dlt only extracts here: it signs, asks, waits and repeats. Nothing of it touches a record, and
 neither a secret nor a body nor a query stands in what is raised.
@@ -15,7 +15,12 @@ from urllib.parse import urlsplit
 
 import requests
 
-from orchestration.connectors.entries import Auth, BasicAuth, RestEntry
+from orchestration.connectors.entries import (
+    BasicAuth,
+    ClientCredentialsAuth,
+    HeaderAuth,
+    RestEntry,
+)
 from orchestration.connectors.raw_json import slice_records
 from orchestration.errors import EXIT_USAGE, JourneylineError
 from orchestration.settings import variable
@@ -96,7 +101,7 @@ class Api:
         self._host = urlsplit(entry.url).netloc
         self._client = RESTClient(
             base_url=entry.url,
-            auth=_sign(entry.auth),
+            auth=_sign(entry, session),
             session=session,
             config=RuntimeConfiguration(),
         )
@@ -173,13 +178,23 @@ def since_of(cursor: Mapping[str, Any] | None, entry: RestEntry) -> datetime | N
     return datetime.fromtimestamp(since, UTC)
 
 
-def _sign(auth: Auth) -> Any:
-    from dlt.sources.helpers.rest_client.auth import BearerTokenAuth, HttpBasicAuth
+def _sign(entry: RestEntry, session: Any) -> Any:
+    from dlt.sources.helpers.rest_client import auth as signing
 
+    auth = entry.auth
     if isinstance(auth, BasicAuth):
         user = auth.user if auth.user is not None else secret(auth.user_from or "")
-        return HttpBasicAuth(user, secret(auth.password_from))  # type: ignore[arg-type]
-    return BearerTokenAuth(secret(auth.token_from))  # type: ignore[arg-type]
+        return signing.HttpBasicAuth(user, secret(auth.password_from))  # type: ignore[arg-type]
+    if isinstance(auth, HeaderAuth):
+        return signing.APIKeyAuth(auth.name, secret(auth.token_from))  # type: ignore[arg-type]
+    if isinstance(auth, ClientCredentialsAuth):
+        return signing.OAuth2ClientCredentials(
+            access_token_url=f"{entry.url.rstrip('/')}/{auth.token_path.lstrip('/')}",
+            client_id=secret(auth.client_id_from),  # type: ignore[arg-type]
+            client_secret=secret(auth.client_secret_from),  # type: ignore[arg-type]
+            session=session,
+        )
+    return signing.BearerTokenAuth(secret(auth.token_from))  # type: ignore[arg-type]
 
 
 def secret(name: str) -> str:

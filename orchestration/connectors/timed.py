@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from orchestration.connectors.entries import RestEntry, RestTable
+from orchestration.connectors.feeds import Page, Position, PositionLost
 from orchestration.connectors.rest import Api, Refused, since_of
 from orchestration.ingest.contracts import Contract
 
@@ -41,6 +42,31 @@ class TimedFeed:
             return self._api.get(path, params).body
         except Refused as refused:
             raise refused.as_error() from refused
+
+    def _walk(
+        self,
+        ask: Callable[[Position], tuple[list[str], Position | None]],
+        position: Position | None,
+    ) -> Iterator[Page]:
+        """Page after page until there is none to go on to.
+
+        Args:
+            ask: The records at a place, and the place after it; at first the place is empty.
+            position: Where to go on from.
+        """
+        place: Position | None = position or {}
+        has_place = position is not None
+        while place is not None:
+            try:
+                lines, place = ask(place)
+            except Refused as refused:
+                if has_place and refused.status in GONE:
+                    raise PositionLost(
+                        f"the place to go on from is not valid any more ({refused.status})"
+                    ) from refused
+                raise refused.as_error() from refused
+            has_place = True
+            yield Page(lines, place)
 
 
 def milliseconds(instant: datetime | str) -> int:

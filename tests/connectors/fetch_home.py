@@ -20,8 +20,10 @@ NIGHT = datetime(2025, 3, 4, 2, tzinfo=UTC)
 PATIENCE = {"attempts": 4, "backoff_seconds": 0.01, "max_wait_seconds": 5, "timeout_seconds": 5}
 
 
-def project_with(folder: Path, source: str, connector: dict[str, Any]) -> Settings:
-    """A project of its own, the same but for the connector of one source."""
+def project_with(
+    folder: Path, source: str, connector: dict[str, Any], *, enabled: bool | None = None
+) -> Settings:
+    """A project of its own, the same but for the connector of one source, or its being enabled."""
     root = folder / "project"
     config = root / "orchestration" / "config"
     if not config.exists():
@@ -34,6 +36,7 @@ def project_with(folder: Path, source: str, connector: dict[str, Any]) -> Settin
     for entry in document["sources"]:
         if entry["name"] == source:
             entry["connector"] = connector
+            entry["enabled"] = entry["enabled"] if enabled is None else enabled
     path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
     return Settings(home=folder / "home", repo_root=root)
 

@@ -39,7 +39,8 @@ class LocalApi:
         self.asked: list[Asked] = []
         self.faults: dict[int, Answerer] = {}
         self._answer = answer
-        self._authorization = authorization
+        # Header that lets a request in, and its value.
+        self.header = ("Authorization", authorization)
         self._server = make_server(
             "127.0.0.1", 0, self._application, threaded=True, request_handler=_Quiet
         )
@@ -68,7 +69,8 @@ class LocalApi:
         return as_response(found)(environment, start)
 
     def _permitted(self, request: Request) -> Any:
-        if request.headers.get("Authorization") != self._authorization:
+        name, value = self.header
+        if request.headers.get(name) != value:
             return status(401)
         return self._answer(request)
 

@@ -10,14 +10,14 @@ from orchestration.settings import Settings
 
 pytestmark = pytest.mark.slow
 
-VENDORS = ("snowplow", "mixpanel", "mparticle")
+VENDORS = ("snowplow", "mixpanel", "mparticle", "salesforce", "pipedrive", "intercom")
 
 
 @pytest.fixture(scope="module")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """One night of all vendors together."""
     settings = switched_on(tmp_path_factory.mktemp("vendors"), *VENDORS)
-    for vendor in VENDORS:
+    for vendor in (*VENDORS, "hubspot"):
         land_fixtures(settings, vendor)
     report = run_nights(settings)
     assert report.load is not None and report.load.refused == []
@@ -81,3 +81,92 @@ def test_an_mparticle_batch_is_as_many_events_as_it_holds(company: Settings) -> 
         " inner join bridge_customer_records using (customer_id)"
         " where record_id = 'u-920' group by all order by all",
     ) == [("email", 1), ("user_id", 1)]
+
+
+def customers(settings: Settings, source: str) -> list[list[str]]:
+    """The records of each customer of whom a source has one."""
+    found = published(
+        settings,
+        "with records as (select customer_id, source,"
+        " source || '/' || entity || '/' || record_id as record from bridge_customer_records)"
+        " select list(record order by record) from records group by customer_id"
+        f" having bool_or(source = '{source}') order by 1",
+    )
+    return [records for (records,) in found]
+
+
+def test_salesforce_s_merges_and_conversions_make_one_customer(company: Settings) -> None:
+    assert customers(company, "salesforce") == [
+        ["salesforce/contacts/003A", "salesforce/contacts/003B"],
+        ["salesforce/contacts/003C", "salesforce/leads/00QA"],
+        ["salesforce/leads/00QB"],
+    ]
+    assert published(
+        company,
+        "select accounts.employee_count, records.record_id"
+        " from bridge_customer_accounts as bridge"
+        " inner join dim_accounts as accounts using (account_id)"
+        " inner join bridge_customer_records as records using (customer_id)"
+        " where records.source = 'salesforce' group by all order by 2",
+    ) == [(120, "003A"), (120, "003B")]
+
+
+def test_a_case_is_a_ticket_of_its_contact_and_a_deleted_one_is_nobody_s(
+    company: Settings,
+) -> None:
+    tickets = "select source, ticket_id, touchpoint_type, channel, department from fct_touchpoints"
+    assert published(company, f"{tickets} where source = 'salesforce'") == [
+        ("salesforce", "500A", "ticket_opened", "phone", "support")
+    ]
+    assert published(
+        company,
+        "select touchpoint_type, reason from fct_unattributed_touchpoints"
+        " where source = 'salesforce'",
+    ) == [("ticket_opened", "deleted")]
+
+
+def test_people_of_pipedrive_and_intercom_with_one_address_are_one_customer(
+    company: Settings,
+) -> None:
+    assert customers(company, "pipedrive") == [
+        ["intercom/contacts/6501", "pipedrive/persons/11"],
+        ["pipedrive/persons/12"],
+    ]
+    assert customers(company, "intercom")[1:] == [["intercom/contacts/6502"]]
+    assert published(
+        company,
+        "select ticket_id, touchpoint_type, channel, strftime(occurred_at, '%d %H:%M')"
+        " from fct_touchpoints where source = 'intercom' order by 1",
+    ) == [
+        ("901", "ticket_opened", "chat", "08 08:00"),
+        ("902", "ticket_opened", "chat", "08 08:00"),
+    ]
+
+
+def test_a_marketing_mail_of_hubspot_belongs_to_whoever_bears_the_address(
+    company: Settings,
+) -> None:
+    assert published(
+        company,
+        "select touchpoint_type, record_id from fct_touchpoints"
+        " inner join bridge_customer_records using (customer_id)"
+        " where fct_touchpoints.source = 'hubspot' and bridge_customer_records.source = 'hubspot'"
+        " order by occurred_at",
+    ) == [
+        ("email_sent", "101"),
+        ("email_delivered", "101"),
+        ("email_opened", "101"),
+        ("email_unsubscribed", "101"),
+    ]
+    # The address that only Salesforce knows is its lead's; the one that nobody bears is nobody's.
+    assert published(
+        company,
+        "select records.record_id from fct_touchpoints"
+        " inner join bridge_customer_records as records using (customer_id)"
+        " where fct_touchpoints.source = 'hubspot' and records.source = 'salesforce'",
+    ) == [("00QB",)]
+    assert published(
+        company,
+        "select reason, count(*) from fct_unattributed_touchpoints"
+        " where source = 'hubspot' group by all",
+    ) == [("unknown_record", 1)]

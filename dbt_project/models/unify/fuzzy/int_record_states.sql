@@ -68,7 +68,7 @@ blocked_phones as (
 companies_named as (
     select
         companies.company_id,
-        lower(trim(companies.domain)) as domain,
+        {{ web_domain('companies.domain') }} as domain,
         {{ regexp_replace_all(folded_text('companies.name'), '[^a-z0-9]', '') }} as company_name,
         min(companies.received_at) as known_at,
     from companies

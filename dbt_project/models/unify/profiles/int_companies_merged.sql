@@ -32,7 +32,7 @@ latest_companies as (
         versions_ranked.source || '/' || versions_ranked.entity as source_entity,
         versions_ranked.source,
         versions_ranked.name,
-        lower(trim(versions_ranked.domain)) as domain,
+        {{ web_domain('versions_ranked.domain') }} as domain,
         versions_ranked.industry,
         versions_ranked.country,
         versions_ranked.merged_company_ids,

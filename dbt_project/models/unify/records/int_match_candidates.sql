@@ -21,7 +21,7 @@ identity_rules as (
 ),
 
 company_domains as (
-    select distinct lower(trim(companies.domain)) as domain
+    select distinct {{ web_domain('companies.domain') }} as domain
     from companies
     where companies.domain is not null
 ),

@@ -1,0 +1,47 @@
+"""Pipedrive: persons by cursor paging, those that changed since the last fetch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from orchestration.connectors.feeds import Page, Position
+from orchestration.connectors.timed import TimedFeed
+
+TABLES = ("persons",)
+_PAGE = 500
+
+
+class PipedriveFeed(TimedFeed):
+    """Persons of a Pipedrive account, deleted ones among them."""
+
+    def check(self) -> str:
+        """Ask for one person."""
+        self._ask_once(self._path, {"limit": 1})
+        return "answers"
+
+    @property
+    def _path(self) -> str:
+        return f"api/v2/{self._entity}"
+
+    def pages(self, plan: Mapping[str, Any], position: Position | None) -> Iterator[Page]:
+        """Pages of the listing; see `Feed.pages`."""
+        params: dict[str, Any] = {
+            "limit": min(self._entry.page_size or _PAGE, _PAGE),
+            "sort_by": "update_time",
+            "sort_direction": "asc",
+        }
+        if plan["since"] is not None:
+            params["updated_since"] = _rfc3339(plan["since"])
+
+        def ask(place: Position) -> tuple[list[str], Position | None]:
+            answer = self._api.get(self._path, {**params, **place})
+            after = (answer.body.get("additional_data") or {}).get("next_cursor")
+            return answer.records("data"), None if after is None else {"cursor": str(after)}
+
+        yield from self._walk(ask, position)
+
+
+def _rfc3339(instant: str) -> str:
+    return datetime.fromisoformat(instant).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
