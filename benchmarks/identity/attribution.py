@@ -20,7 +20,7 @@ COLUMNS = (
 _EVENTS = """
 create table told as
 select
-    left(sha256(getvariable('outer') || unhex(sha256(getvariable('inner')
+    left(sha256(getvariable('key_outer') || unhex(sha256(getvariable('key_inner')
         || encode(source || '/' || entity || '/' || event_id)))), 32) as touchpoint_id,
     source, person_id, occurred_at,
     case when source = 'segment' then split_part(event_id, '|', 1) end as message_id
@@ -86,16 +86,17 @@ _ROWS = (
 
 
 def attribution(settings: Settings) -> str:
-    """The table: a row per kind of event, of a home whose marts are built."""
-    return table(COLUMNS, [[name, *map(_count, counts)] for name, counts in counted(settings)])
+    """The table: a row per kind of event that there is, of a home whose marts are built."""
+    rows = [(name, counts) for name, counts in counted(settings) if any(counts)]
+    return table(COLUMNS, [[name, *map(_count, counts)] for name, counts in rows])
 
 
 def counted(settings: Settings) -> list[tuple[str, tuple[int, ...]]]:
     """Counts by kind of event, in the order of `COLUMNS`."""
     inner, outer = hmac_blocks(pseudonym_key(settings))
     with duckdb.connect() as connection:
-        connection.execute("set variable inner = ?::blob", [inner])
-        connection.execute("set variable outer = ?::blob", [outer])
+        connection.execute("set variable key_inner = ?::blob", [inner])
+        connection.execute("set variable key_outer = ?::blob", [outer])
         connection.execute(f"attach '{settings.warehouse}' as warehouse (read_only)")
         connection.execute(_EVENTS.format(truth=settings.truth))
         connection.execute(_JUDGED.format(truth=settings.truth))

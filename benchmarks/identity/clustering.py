@@ -1,22 +1,27 @@
 """Clustering alone: the project's rounds in SQL beside SciPy and Splink, on the same edges.
 
-Each runs in this process after the other, on edges that DuckDB has made: three records of four are
-linked to one before them, and every thousandth record is in a chain of two hundred.
+Each is a process of its own under the same limit of memory, on edges that DuckDB has made: three
+records of four are linked to one before them, and every thousandth record is in a chain of two
+hundred. A night brings one record of a hundred more, each linked to one that was there.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import tempfile
-import time
 from pathlib import Path
 
 import duckdb
 
 from benchmarks.document import table
-from benchmarks.measuring import machine, versions
+from benchmarks.measuring import MEBIBYTE, Measurement, machine, measured, versions
 from orchestration import warehouse
 from orchestration.pipeline.dbt_runner import _close_connections
-from orchestration.settings import REPO_ROOT
+from orchestration.settings import REPO_ROOT, memory_limit
+
+LIMIT_BYTES = 8 << 30
+_ENGINE_LIMIT = "4GiB"
 
 _EDGES = """
 create table edges as
@@ -28,6 +33,22 @@ select
     end)::text, 10, '0') as right_node
 from range({records}) as t(i)
 where i % 4 < 3 or i % 200000 < 200
+"""
+
+_NIGHT = """
+insert into edges
+select
+    'r' || lpad(({records} + i)::text, 10, '0'),
+    'r' || lpad((hash(i) % {records})::text, 10, '0')
+from range({records} // 100) as t(i)
+"""
+
+# Records whose component the night's edges touch, by the labels that the full run gave.
+_TOUCHED = """
+select count(*) from labels where cluster_key in (
+    select cluster_key from labels inner join edges
+        on record_key = right_node and left_node >= 'r' || lpad({records}::text, 10, '0')
+)
 """
 
 
@@ -42,7 +63,13 @@ flags: {send_anonymous_usage_stats: false}
 _PROFILE = """\
 clustering:
   target: here
-  outputs: {{here: {{type: duckdb, path: "{path}", schema: main, threads: 1}}}}
+  outputs:
+    here:
+      type: duckdb
+      path: "{path}"
+      schema: main
+      threads: 1
+      settings: {{memory_limit: "{memory}"}}
 """
 _MODEL = """\
 {{ config(materialized='connected_components') }}
@@ -58,34 +85,57 @@ def measure(records: int) -> str:
     """
     with tempfile.TemporaryDirectory(prefix="journeyline-clusters-") as folder:
         path = Path(folder) / "clusters.duckdb"
-        connection = warehouse.connect(path)
-        connection.execute(_EDGES.format(records=records))
-        connection.execute(
-            "create table nodes as select left_node as node from edges "
-            "union select right_node from edges"
-        )
-        edges = _count(connection, "select count(*) from edges")
-        connection.close()
-        rows = []
-        counts = set()
-        for name, work in (("Journeyline", _ours), ("SciPy", _scipy), ("Splink", _splink)):
-            started = time.monotonic()
-            clusters = work(path)
-            seconds = time.monotonic() - started
-            counts.add(clusters)
-            rows.append([name, f"{seconds:.1f}", f"{records / seconds:,.0f}", f"{clusters:,}"])
-    if len(counts) != 1:
-        raise SystemExit(f"error: the three do not agree on the clusters: {sorted(counts)}")
+        with warehouse.connect(path) as connection:
+            connection.execute(_EDGES.format(records=records))
+            connection.execute(
+                "create table nodes as select left_node as node from edges "
+                "union select right_node from edges"
+            )
+            edges = _count(connection, "select count(*) from edges")
+        found = [_measured(name, path) for name in _WORKS]
+        with warehouse.connect(path) as connection:
+            connection.execute(_NIGHT.format(records=records))
+            touched = _count(connection, _TOUCHED.format(records=records))
+        night = _measured("Journeyline", path)
+    if len({each.facts["clusters"] for each in found}) != 1:
+        raise SystemExit(f"error: they do not agree: {[dict(each.facts) for each in found]}")
+    ours = found[0]
     return "\n\n".join(
         [
             f"## Identity: clustering {records:,} records",
             f"`python -m benchmarks.identity clustering --records {records}`: {machine()}; "
-            f"{versions(('duckdb', 'scipy', 'splink'))}. {edges:,} edges; "
-            "ours includes the start of dbt, SciPy's the dense numbers made by SQL and the labels "
-            "written back.",
-            table(("clustering", "seconds", "records/s", "clusters"), rows),
+            f"{versions(('duckdb', 'scipy', 'splink'))}. {edges:,} edges. Each is a process of its "
+            f"own, held to {LIMIT_BYTES >> 30} GiB of address space with {_ENGINE_LIMIT} of it for "
+            "DuckDB; its start counts, ours is dbt's, SciPy's holds the dense numbers made by SQL "
+            "and the labels written back.",
+            table(
+                ("clustering", "seconds", "CPU s", "peak MiB", "records ÷ CPU s", "clusters"),
+                [_row(each, records) for each in found],
+            ),
+            f"A night with {records // 100:,} new records, each linked to one that was there: "
+            f"{night.seconds:.1f} s, {night.cpu_seconds:.1f} s of CPU, "
+            f"{night.cpu_seconds / ours.cpu_seconds:.0%} of the full run's; the components that it "
+            f"touches hold {touched / records:.1%} of the records. Clusters are made anew each "
+            "night, from all edges.",
         ]
     )
+
+
+def _measured(name: str, path: Path) -> Measurement:
+    environment = {"JOURNEYLINE_MEMORY_LIMIT": _ENGINE_LIMIT}
+    arguments = [name, str(path)]
+    return measured(name, "benchmarks.identity.clustering", arguments, environment, LIMIT_BYTES)
+
+
+def _row(found: Measurement, records: int) -> list[str]:
+    return [
+        found.name,
+        f"{found.seconds:.1f}",
+        f"{found.cpu_seconds:.1f}",
+        f"{found.peak_bytes / MEBIBYTE:,.0f}",
+        f"{records / found.cpu_seconds:,.0f}",
+        f"{found.facts['clusters']:,}",
+    ]
 
 
 def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
@@ -99,12 +149,13 @@ def _ours(path: Path) -> int:
     from dbt.cli.main import dbtRunner
 
     folder = path.parent
-    macro = Path("macros") / "materializations" / "connected_components.sql"
+    macros = REPO_ROOT / "dbt_project" / "macros" / "materializations"
     for name, text in {
         "dbt_project.yml": _PROJECT,
-        "profiles.yml": _PROFILE.format(path=path),
+        "profiles.yml": _PROFILE.format(path=path, memory=memory_limit()),
         "models/labels.sql": _MODEL,
-        "macros/components.sql": (REPO_ROOT / "dbt_project" / macro).read_text("utf-8"),
+        "macros/components.sql": (macros / "connected_components.sql").read_text("utf-8"),
+        "macros/rounds.sql": (macros / "rounds.sql").read_text("utf-8"),
     }.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text, "utf-8")
@@ -167,3 +218,20 @@ def _splink(path: Path) -> int:
         edge_id_column_name_right="right_node",
     )
     return _count(connection, f"select count(distinct cluster_id) from {clusters.physical_name}")
+
+
+_WORKS = {"Journeyline": _ours, "SciPy": _scipy, "Splink": _splink}
+
+
+def main() -> None:
+    """Do one work in this process and write what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("work", choices=tuple(_WORKS))
+    parser.add_argument("path", type=Path)
+    parser.add_argument("--facts", type=Path, required=True)
+    given = parser.parse_args()
+    given.facts.write_text(json.dumps({"clusters": _WORKS[given.work](given.path)}), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

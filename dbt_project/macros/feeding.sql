@@ -59,6 +59,7 @@
         ('locale', 'text'),
         ('properties', 'text'),
         ('traits', 'text'),
+        ('consent_analytics', 'boolean'),
         ('original_at', 'timestamp'),
         ('sent_at', 'timestamp'),
         ('segment_received_at', 'timestamp'),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.group("identity")
 def command() -> None:
-    """Why records are one customer; merge, split, review, train."""
+    """Why records are one customer; merge, split, review, restore, train."""
 
 
 @command.command("why")
@@ -105,6 +105,28 @@ def review(context: click.Context, limit: int, as_json: bool) -> None:
         click.echo(
             "\nnext: journeyline identity merge|split RECORD RECORD --author NAME --reason WHY"
         )
+
+
+@command.command("restore")
+@click.argument("release", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
+@click.pass_context
+def restore(context: click.Context, release: str | None, as_json: bool) -> None:
+    """Put the id ledger back as it was when RELEASE (default: the current one) was published."""
+    from orchestration.pipeline.locking import writing
+    from orchestration.publish.identity_restore import restore as put_back
+
+    settings = settings_of(context)
+    with writing(settings):
+        report = put_back(settings, release)
+    if as_json:
+        echo_json(report)
+        return
+    click.echo(
+        f"restored from {report.release_id}: {report.restored_files} of {report.ledger_files} "
+        f"files of the id ledger; {report.tombstones} erasures are known"
+    )
+    click.echo("next: journeyline run")
 
 
 @command.command("train")

@@ -44,8 +44,7 @@ from orchestration.publish import files, journal
 from orchestration.publish.flipping import STAGING, recover
 from orchestration.publish.replacing import serve_twins
 from orchestration.settings import Settings
-from orchestration.unify.normalising import NormaliserSettings
-from orchestration.unify.rules import load_identity_rules
+from orchestration.unify.rules import IdentityRules, load_identity_rules
 from orchestration.warehouse import connect
 
 ERASE = "erase"
@@ -110,11 +109,11 @@ def erase_person(
     with writing(settings):
         steps.prepare(settings)
         privacy, hashed = load_privacy(settings), hasher(settings)
-        normalisers = load_identity_rules(settings).normalisers
-        person = resolve(settings, privacy, identifier, normalisers)
+        rules = load_identity_rules(settings)
+        person = resolve(settings, privacy, identifier, rules.normalisers)
         contracts = load_contracts(settings)
         hashes = {hashed(handle) for handle in person.handles}
-        reader = _Reader(privacy, contracts, hashed, normalisers)
+        reader = _Reader(privacy, contracts, hashed, rules)
         _require_formats(settings, contracts)
         hashes |= reader.belongings(settings, hashes)
         at = now().strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -152,9 +151,9 @@ def screen_landing(settings: Settings) -> int:
     if not hashes:
         return 0
     privacy, hashed = load_privacy(settings), hasher(settings)
-    normalisers = load_identity_rules(settings).normalisers
+    rules = load_identity_rules(settings)
     contracts = load_contracts(settings)
-    reader = _Reader(privacy, contracts, hashed, normalisers)
+    reader = _Reader(privacy, contracts, hashed, rules)
     known = _known_deliveries(settings)
     fresh = [
         d
@@ -175,19 +174,19 @@ class _Reader:
         privacy: Privacy,
         contracts: Mapping[tuple[str, str], Contract],
         hashed: Hash,
-        normalisers: NormaliserSettings,
+        rules: IdentityRules,
     ) -> None:
         self._privacy = privacy
         self._contracts = contracts
         self._hashed = hashed
-        self._normalisers = normalisers
+        self._normalisers, self._own_types = rules.normalisers, rules.own_types
 
     def screen(self, delivery: Delivery, hashes: set[str]) -> screening.Screened | None:
         """The rows of a delivery that name somebody with one of these hashes."""
         domains = self._privacy.subjects.get(f"{delivery.source}/{delivery.entity}", {})
 
         def is_erased(fields: Mapping[str, Any], text: str) -> bool:
-            handles = handles_of(fields, text, domains, self._normalisers)
+            handles = handles_of(fields, text, domains, self._normalisers, self._own_types)
             return any(self._hashed(handle) in hashes for handle in handles)
 
         contract = self._contracts.get((delivery.source, delivery.entity))
@@ -234,8 +233,8 @@ def _carry_out(
     hashes = read_tombstones(settings)
     privacy, hashed = load_privacy(settings), hasher(settings)
     contracts = load_contracts(settings)
-    normalisers = load_identity_rules(settings).normalisers
-    reader = _Reader(privacy, contracts, hashed, normalisers)
+    rules = load_identity_rules(settings)
+    reader = _Reader(privacy, contracts, hashed, rules)
     # Rows of a fetch that was cut off: the next fetch asks for them again, and screens them.
     forget_rows(settings)
     found = [s for d in screening.deliveries(settings) if (s := reader.screen(d, hashes))]

@@ -16,8 +16,7 @@ from orchestration.privacy.handles import handles_of, load_privacy
 from orchestration.privacy.resolving import Person, resolve
 from orchestration.publish import database
 from orchestration.settings import Settings
-from orchestration.unify.normalising import NormaliserSettings
-from orchestration.unify.rules import load_identity_rules
+from orchestration.unify.rules import IdentityRules, load_identity_rules
 
 
 def export_person(settings: Settings, identifier: str) -> dict[str, Any]:
@@ -35,8 +34,8 @@ def export_person(settings: Settings, identifier: str) -> dict[str, Any]:
         JourneylineError: Nobody or several are meant (exit 2).
     """
     privacy = load_privacy(settings)
-    normalisers = load_identity_rules(settings).normalisers
-    person = resolve(settings, privacy, identifier, normalisers)
+    rules = load_identity_rules(settings)
+    person = resolve(settings, privacy, identifier, rules.normalisers)
     handles: dict[str, list[str]] = {}
     for domain, value in sorted(person.handles):
         handles.setdefault(domain, []).append(value)
@@ -46,13 +45,13 @@ def export_person(settings: Settings, identifier: str) -> dict[str, Any]:
             "records": sorted(person.record_keys),
             "handles": handles,
         },
-        "delivered": _delivered(settings, person, normalisers),
+        "delivered": _delivered(settings, person, rules),
         "published": _published(settings, person),
     }
 
 
 def _delivered(
-    settings: Settings, person: Person, normalisers: NormaliserSettings
+    settings: Settings, person: Person, rules: IdentityRules
 ) -> dict[str, list[dict[str, Any]]]:
     contracts = load_contracts(settings)
     subjects = load_privacy(settings).subjects
@@ -63,7 +62,10 @@ def _delivered(
         domains = subjects.get(table, {})
         try:
             for row in screening.rows_of(delivery, contract):
-                if handles_of(row.fields, row.text, domains, normalisers) & person.handles:
+                if (
+                    handles_of(row.fields, row.text, domains, rules.normalisers, rules.own_types)
+                    & person.handles
+                ):
                     entry = {"delivery_id": delivery.delivery_id, "row_number": row.number}
                     found.setdefault(table, []).append({**entry, "row": row.text})
         except (Refused, OSError):

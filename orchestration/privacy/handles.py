@@ -22,6 +22,7 @@ from orchestration.settings import Settings
 from orchestration.unify.normalising import (
     NormaliserSettings,
     email_form,
+    normal_form,
     phone_form,
     plain_phone_form,
 )
@@ -65,6 +66,7 @@ def handles_of(
     text: str,
     domains: Mapping[str, str],
     normalisers: NormaliserSettings,
+    own_types: Mapping[str, str] | None = None,
 ) -> set[Handle]:
     """What names a person in one row.
 
@@ -73,6 +75,7 @@ def handles_of(
         text: The row as it was delivered; e-mail addresses anywhere in it count.
         domains: Domain per column that names a person.
         normalisers: How identifiers are compared.
+        own_types: Normaliser of each own type of `identity.yml`, which is a domain too.
     """
     found = {handle for match in _MAILBOX.findall(text) for handle in _emails(match, normalisers)}
     for column, domain in domains.items():
@@ -84,6 +87,8 @@ def handles_of(
         elif domain == EMAIL:
             for email in str(value).split(";"):
                 found |= _emails(email, normalisers)
+        elif own_types and domain in own_types:
+            found.add((domain, normal_form(own_types[domain], str(value), normalisers)))
         else:
             found.add((domain, str(value)))
     return found

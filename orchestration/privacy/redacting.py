@@ -24,6 +24,7 @@ from orchestration.keys import hmac_blocks, ledger_key
 from orchestration.privacy.handles import CUSTOMER, Privacy
 from orchestration.publish import database, describing, files, manifest, parquet
 from orchestration.publish.finding import release_folders
+from orchestration.publish.identity_backup import back_up_tombstones
 from orchestration.publish.replacing import Twin, finish_manifest, name_twins
 from orchestration.settings import Settings
 
@@ -121,6 +122,7 @@ def _build(
         paths[table].append(name)
         rows[table] += _write_part(connection, twin, name, conditions.get(table))
     _copy_rest(twin, content)
+    back_up_tombstones(settings, twin.folder)
     _write_database(connection, settings, twin, content, paths)
     hashes = {name: files.sha256_of(twin.folder / name) for name in names}
     tables = {}

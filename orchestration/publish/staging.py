@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestration.errors import JourneylineError
 from orchestration.gate.contracts import ProductContract
 from orchestration.publish import database, files, parquet
+from orchestration.publish.identity_backup import back_up
 from orchestration.settings import Settings
 
 ADDED = {"_checks", "_release"}
@@ -28,6 +29,7 @@ class Staged:
         parts: Its Parquet files.
         viewed: Tables that are views over their Parquet.
         fingerprints: Rows and hash of each table in the DuckDB file.
+        backup: SHA-256 of each file of the id ledger's backup; no part of the content.
     """
 
     folder: Path
@@ -35,6 +37,7 @@ class Staged:
     parts: tuple[parquet.Part, ...]
     viewed: frozenset[str]
     fingerprints: database.Fingerprints
+    backup: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
@@ -89,7 +92,8 @@ def stage(
     files.sync_tree(folder / parquet.FOLDER)
     with database.reading(folder / database.FILE_NAME) as connection:
         prints = database.fingerprints(connection, _exported(parts))
-    return Staged(folder, tuple(contracts), tuple(parts), viewed, prints)
+    backup = back_up(settings, folder)
+    return Staged(folder, tuple(contracts), tuple(parts), viewed, prints, backup)
 
 
 def _exported(parts: Sequence[parquet.Part]) -> database.Fingerprints:
@@ -135,7 +139,7 @@ def require_sealed(
     Raises:
         JourneylineError: A file has other bytes, is missing, or was added.
     """
-    expected = {**staged.hashes, database.FILE_NAME: database_hash}
+    expected = {**staged.hashes, **staged.backup, database.FILE_NAME: database_hash}
     expected |= {name: hashlib.sha256(text.encode()).hexdigest() for name, text in written.items()}
     found = {name: files.sha256_of(folder / name) for name in files.files_under(folder)}
     if found != expected:

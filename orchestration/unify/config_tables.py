@@ -1,4 +1,7 @@
-"""Writes `identity.yml`, the decisions and the trained matcher as tables of the schema `config`."""
+"""Writes `identity.yml`, `consent.yml`, the decisions and the trained matcher as tables.
+
+The tables are those of the schema `config` that the stage unify reads.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import duckdb
 
 from orchestration import warehouse
 from orchestration.settings import Settings
+from orchestration.unify.consent import consent_rows, load_consents
 from orchestration.unify.decisions import Decision, load_decisions
 from orchestration.unify.model import (
     TrainedModel,
@@ -30,6 +34,8 @@ _TABLES = {
     "identity_decisions": "decision_id text, decision text, left_record_key text, "
     "right_record_key text, author text, reason text, decided_at timestamp",
     "identity_cluster_limits": "cluster_limit text, attribute text, at_most integer, refuses text",
+    "consent_purposes": "purpose text, channel text, jurisdiction text, "
+    "is_permitted_unsaid boolean",
     "household_rules": "rule text, trust integer, uses_phone boolean, uses_last_name boolean, "
     "uses_postal_code boolean, uses_country boolean",
     "household_settings": "size_cap integer",
@@ -41,7 +47,7 @@ _TABLES = {
 
 
 def write_identity_tables(settings: Settings) -> None:
-    """Replace the `config.identity_*` tables by what the files say now.
+    """Replace the tables by what the files say now.
 
     Raises:
         JourneylineError: A file is missing or not valid.
@@ -49,11 +55,13 @@ def write_identity_tables(settings: Settings) -> None:
     rules = load_identity_rules(settings)
     model = load_model(settings.config / rules.probabilistic.model) if rules.probabilistic else None
     decisions = load_decisions(settings)
+    consents = load_consents(settings)
     connection = warehouse.connect(settings.warehouse)
     try:
         as_of = _as_of(connection)
         in_force = [each for each in decisions if as_of is None or each.decided_at <= as_of]
         rows = identity_rows(rules, in_force, model)
+        rows["consent_purposes"] = consent_rows(consents)
         connection.execute("create schema if not exists config")
         connection.execute("begin")
         for name, columns in _TABLES.items():

@@ -207,6 +207,11 @@ class IdentityRules(BaseModel):
     blocked_values: list[BlockedValue] = []
     same_first_names: list[list[str]] = []
 
+    @property
+    def own_types(self) -> dict[str, str]:
+        """Normaliser of each type that the project does not bring along."""
+        return {own.identifier_type: own.normaliser for own in self.identifier_types}
+
     @field_validator("rules")
     @classmethod
     def _named_once(cls, value: list[MatchRule]) -> list[MatchRule]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from small_company import (
     contact,
     customers_of,
     land_respondents,
     land_rows,
+    member,
     own_project,
     resolve,
     respondent,
@@ -64,6 +66,23 @@ def add_loyalty_numbers(settings: Settings) -> None:
     assert written == {"_hubspot.yml", "own_identifiers.sql"}
 
 
+def decide(settings: Settings, *pairs: tuple[str, str]) -> None:
+    """What people have decided: these records are one person's, and no others."""
+    decisions = [
+        {
+            "decision": "must_link",
+            "records": list(pair),
+            "author": "jane",
+            "reason": "same passport",
+            "decided_at": "2025-07-01T00:00:00Z",
+        }
+        for pair in pairs
+    ]
+    (settings.config / "identity_decisions.yml").write_text(
+        yaml.safe_dump({"decisions": decisions}), encoding="utf-8"
+    )
+
+
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A few pairs of records, each alike in one respect."""
@@ -94,6 +113,17 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Settings:
             respondent(5, "annlee@mailbox.example"),
         ],
     )
+    land_rows(
+        settings,
+        "mailchimp/members",
+        [
+            member(1, "ida@mailbox.example", location={"country_code": "US"}),
+            member(2, "ida@postbox.example", status="unsubscribed"),
+            member(3, "jo@mailbox.example", location={"country_code": "DE"}),
+            member(4, "jo@postbox.example", status="unsubscribed"),
+        ],
+    )
+    decide(settings, ("mailchimp/members/m3", "mailchimp/members/m4"))
     resolve(settings, customers=True)
     return settings
 
@@ -151,3 +181,51 @@ def test_a_household_is_no_merge(small: Settings) -> None:
     assert {row[1] for row in households} == {seven, eight}
     assert len({row[0] for row in households}) == 1
     assert {row[2:] for row in households} == {("phone_and_last_name", 2)}
+
+
+def consents_of(settings: Settings, record_id: str) -> list[tuple[object, ...]]:
+    """What a mailing list's member is known to have said on e-mail: state, rule, permitted."""
+    return rows_of(
+        settings,
+        "select state, rule, is_permitted from unify.fct_customer_consents as consents "
+        "inner join identity.customer_records using (customer_id) "
+        f"where record_key = 'mailchimp/members/{record_id}' "
+        "and purpose = 'marketing' and channel = 'email' and valid_to is null",
+    )
+
+
+def test_who_says_nothing_is_asked_as_the_law_of_the_place_says(small: Settings) -> None:
+    pushed = rows_of(
+        small,
+        "select jurisdiction, state, rule, is_permitted from unify.fct_customer_consents "
+        "inner join identity.customer_records using (customer_id) "
+        "where record_key = 'mailchimp/members/m1' and channel in ('push', 'web') order by channel",
+    )
+    assert pushed == [
+        ("US", "never_given", "jurisdiction", False),
+        ("US", "never_given", "jurisdiction", True),
+    ]
+
+
+def test_consent_is_judged_anew_when_customers_are_merged_and_split(small: Settings) -> None:
+    assert consents_of(small, "m1") == [("granted", "stated", True)]
+    assert consents_of(small, "m2") == [("withdrawn", "stated", False)]
+    assert consents_of(small, "m3") == [("withdrawn", "most_restrictive", False)]
+    assert consents_of(small, "m3") == consents_of(small, "m4")
+    before = untouched_consents(small)
+    decide(small, ("mailchimp/members/m1", "mailchimp/members/m2"))
+    resolve(small, customers=True)
+    assert consents_of(small, "m1") == [("withdrawn", "most_restrictive", False)]
+    assert consents_of(small, "m1") == consents_of(small, "m2")
+    assert consents_of(small, "m3") == [("granted", "stated", True)]
+    assert consents_of(small, "m4") == [("withdrawn", "stated", False)]
+    assert untouched_consents(small) == before
+
+
+def untouched_consents(settings: Settings) -> list[tuple[object, ...]]:
+    """Consents of customers who are on no mailing list."""
+    return rows_of(
+        settings,
+        "select * from unify.fct_customer_consents where customer_id not in (select customer_id "
+        "from identity.customer_records where record_key like 'mailchimp/%') order by all",
+    )

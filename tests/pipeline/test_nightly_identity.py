@@ -5,6 +5,9 @@ from __future__ import annotations
 import duckdb
 from built_company import Built
 
+from benchmarks.identity.attribution import counted
+from benchmarks.identity.demo import households
+
 PRECISION = 0.999
 RECALL = 0.96
 
@@ -48,3 +51,22 @@ def test_pairwise_precision_and_recall_hold(
     print(f"pairwise precision {precision:.4f}, recall {recall:.4f} over {true} pairs")
     assert precision >= PRECISION
     assert recall >= RECALL
+
+
+def test_no_event_is_on_another_person_where_its_user_or_a_login_decides(built: Built) -> None:
+    by_kind = dict(counted(built.settings))
+    for kind in ("app: the event names its user", "shared device: the event names its user"):
+        of_a_person, _, on_another, *_ = by_kind[kind]
+        assert of_a_person > 50
+        assert on_another == 0, kind
+    after_login = by_kind["app: anonymous, after a login on the device"]
+    assert after_login[0] > 500
+    assert after_login[2] <= 0.001 * after_login[0]
+    assert sum(counts[-1] for counts in by_kind.values()) == 0
+
+
+def test_who_is_said_to_live_together_does(built: Built) -> None:
+    planted, found, right = households(built.settings)
+    assert found >= 5
+    assert right >= 0.95 * found
+    assert right >= 0.4 * planted

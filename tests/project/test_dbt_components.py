@@ -73,9 +73,9 @@ def test_labels_are_the_smallest_node_of_each_component(tmp_path: Path) -> None:
     runner_module = pytest.importorskip("dbt.cli.main")
     (tmp_path / "models").mkdir()
     warehouse = tmp_path / "components.duckdb"
-    macro = REPO_ROOT / "dbt_project" / "macros" / "materializations" / "connected_components.sql"
     (tmp_path / "macros").mkdir()
-    (tmp_path / "macros" / macro.name).write_text(macro.read_text("utf-8"), "utf-8")
+    for macro in (REPO_ROOT / "dbt_project" / "macros" / "materializations").glob("*.sql"):
+        (tmp_path / "macros" / macro.name).write_text(macro.read_text("utf-8"), "utf-8")
     (tmp_path / "dbt_project.yml").write_text(PROJECT, "utf-8")
     (tmp_path / "profiles.yml").write_text(PROFILE.format(path=warehouse), "utf-8")
     graphs = edge_sets()

@@ -248,6 +248,13 @@ def test_a_value_names_the_same_person_however_it_is_written() -> None:
     }
 
 
+def test_an_own_identifier_names_its_person_however_it_is_written() -> None:
+    american = NormaliserSettings(default_phone_region="US")
+    own = {"loyalty_number": "letters_and_digits"}
+    found = handles_of({"card": " ab-12 "}, "", {"card": "loyalty_number"}, american, own)
+    assert found == {("loyalty_number", "AB12")}
+
+
 def test_a_tombstone_holds_when_the_provider_gets_a_rule_of_its_own() -> None:
     before = NormaliserSettings(default_phone_region="US")
     after = NormaliserSettings(

@@ -10,6 +10,7 @@ import pytest
 from orchestration.errors import JourneylineError
 from orchestration.settings import REPO_ROOT, Settings
 from orchestration.unify.config_tables import identity_rows, write_identity_tables
+from orchestration.unify.consent import consent_rows, load_consents
 from orchestration.unify.normalising import NormaliserSettings
 from orchestration.unify.rules import IdentityRules, load_identity_rules
 
@@ -22,6 +23,7 @@ blocked_values:
 same_first_names:
   - [robert, bob]
 """
+CONSENT = "consents:\n  - {purpose: marketing, channel: email, permitted_unsaid: [US]}\n"
 
 
 def project(folder: Path, text: str) -> Settings:
@@ -29,6 +31,7 @@ def project(folder: Path, text: str) -> Settings:
     config = folder / "orchestration" / "config"
     config.mkdir(parents=True)
     (config / "identity.yml").write_text(text, encoding="utf-8")
+    (config / "consent.yml").write_text(CONSENT, encoding="utf-8")
     return Settings(home=folder / "home", repo_root=folder)
 
 
@@ -169,3 +172,21 @@ def test_writing_the_tables_twice_replaces_them(tmp_path: Path) -> None:
     assert row is not None and row[1:] == (None, None, None, None)
     assert NormaliserSettings.model_validate_json(row[0]).default_phone_region == "US"
     assert types == [("email", "email"), ("phone", "phone"), ("user_id", "exact")]
+
+
+def test_consent_is_asked_for_once_and_decided_for_every_jurisdiction(tmp_path: Path) -> None:
+    settings = project(tmp_path, MINIMAL)
+    assert consent_rows(load_consents(settings)) == [
+        ("marketing", "email", "EU", False),
+        ("marketing", "email", "UK", False),
+        ("marketing", "email", "US", True),
+        ("marketing", "email", "other", False),
+        ("marketing", "email", "unknown", False),
+    ]
+    path = settings.config / "consent.yml"
+    path.write_text(CONSENT + CONSENT.splitlines()[1] + "\n", encoding="utf-8")
+    with pytest.raises(JourneylineError, match="marketing by email stands there twice"):
+        load_consents(settings)
+    path.write_text(CONSENT.replace("[US]", "[Mars]"), encoding="utf-8")
+    with pytest.raises(JourneylineError, match="permitted_unsaid"):
+        load_consents(settings)

@@ -9,20 +9,11 @@
     depend on order or engine.
 -#}
 {% materialization connected_components, default %}
-    {%- set target_relation = this.incorporate(type='table') -%}
-    {%- set existing_relation = load_cached_relation(this) -%}
     {%- set links = component_helper(this, 'links') -%}
     {%- set labels = component_helper(this, 'labels') -%}
     {%- set roots = component_helper(this, 'roots') -%}
     {%- set spare = component_helper(this, 'spare') -%}
-    {%- set built = make_intermediate_relation(target_relation) -%}
-    {%- set replaced = make_backup_relation(target_relation, 'table') -%}
-    {%- for helper in [links, labels, roots, spare, built, replaced] -%}
-        {%- do adapter.drop_relation(helper) -%}
-    {%- endfor -%}
-
-    {{ run_hooks(pre_hooks, inside_transaction=False) }}
-    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+    {%- set frame = begin_rounds([links, labels, roots, spare]) -%}
 
     {%- do run_query(component_links_sql(links, sql)) -%}
     {%- do run_query(component_first_labels_sql(labels, links)) -%}
@@ -42,33 +33,8 @@
         ) -%}
     {%- endif -%}
 
-    {%- call statement('main') -%}
-        create table {{ built }} as {{ component_result_sql(labels, sql) }}
-    {%- endcall -%}
-    {%- if existing_relation is not none -%}
-        {%- do adapter.rename_relation(existing_relation, replaced) -%}
-    {%- endif -%}
-    {%- do adapter.rename_relation(built, target_relation) -%}
-    {%- do persist_docs(target_relation, model) -%}
-    {{ run_hooks(post_hooks, inside_transaction=True) }}
-    {%- do adapter.commit() -%}
-    {%- for helper in [links, labels, replaced] -%}
-        {%- do adapter.drop_relation(helper) -%}
-    {%- endfor -%}
-    {{ run_hooks(post_hooks, inside_transaction=False) }}
-
-    {{ return({'relations': [target_relation]}) }}
+    {{ return(end_rounds(frame, component_result_sql(labels, sql))) }}
 {% endmaterialization %}
-
-
-{% macro component_helper(relation, suffix) -%}
-    {{ return(api.Relation.create(
-        database=relation.database,
-        schema=relation.schema,
-        identifier=relation.identifier ~ '__' ~ suffix,
-        type='table',
-    )) }}
-{%- endmacro %}
 
 
 {#- Every edge in both directions, once, without the edges of a node to itself. -#}
@@ -149,21 +115,6 @@
     inner join {{ roots }} as roots on links.neighbour = roots.node
     where links.node <> roots.root
 {% endmacro %}
-
-
-{% macro component_replace(relation, spare, create_sql) -%}
-    {%- do run_query(create_sql) -%}
-    {%- do adapter.drop_relation(relation) -%}
-    {%- do adapter.rename_relation(spare, relation) -%}
-{%- endmacro %}
-
-
-{% macro component_count(relation, condition='true') -%}
-    {%- set counted = run_query(
-        'select count(*) as row_count from ' ~ relation ~ ' as spare where ' ~ condition
-    ) -%}
-    {{ return(counted.columns[0].values()[0] | int) }}
-{%- endmacro %}
 
 
 {% macro component_result_sql(labels, edges_sql) %}

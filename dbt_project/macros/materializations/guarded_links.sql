@@ -15,8 +15,6 @@
     and neither order of rows nor engine matters.
 -#}
 {% materialization guarded_links, default %}
-    {%- set target_relation = this.incorporate(type='table') -%}
-    {%- set existing_relation = load_cached_relation(this) -%}
     {%- set links = component_helper(this, 'links') -%}
     {%- set labels = component_helper(this, 'labels') -%}
     {%- set refusals = component_helper(this, 'refusals') -%}
@@ -24,18 +22,10 @@
     {%- set chosen = component_helper(this, 'chosen') -%}
     {%- set verdicts = component_helper(this, 'verdicts') -%}
     {%- set spare = component_helper(this, 'spare') -%}
-    {%- set built = make_intermediate_relation(target_relation) -%}
-    {%- set replaced = make_backup_relation(target_relation, 'table') -%}
     {%- set values_relation = api.Relation.create(
         database=this.database, schema=this.schema, identifier=config.get('limited_values')
     ) -%}
-    {%- set helpers = [links, labels, refusals, live, chosen, verdicts, spare] -%}
-    {%- for helper in helpers + [built, replaced] -%}
-        {%- do adapter.drop_relation(helper) -%}
-    {%- endfor -%}
-
-    {{ run_hooks(pre_hooks, inside_transaction=False) }}
-    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+    {%- set frame = begin_rounds([links, labels, refusals, live, chosen, verdicts, spare]) -%}
 
     {%- do run_query('create table ' ~ links ~ ' as ' ~ sql) -%}
     {%- do run_query(guarded_first_labels_sql(labels, links)) -%}
@@ -64,22 +54,7 @@
         ) -%}
     {%- endif -%}
 
-    {%- call statement('main') -%}
-        create table {{ built }} as {{ guarded_result_sql(links, refusals) }}
-    {%- endcall -%}
-    {%- if existing_relation is not none -%}
-        {%- do adapter.rename_relation(existing_relation, replaced) -%}
-    {%- endif -%}
-    {%- do adapter.rename_relation(built, target_relation) -%}
-    {%- do persist_docs(target_relation, model) -%}
-    {{ run_hooks(post_hooks, inside_transaction=True) }}
-    {%- do adapter.commit() -%}
-    {%- for helper in [links, labels, refusals, live, replaced] -%}
-        {%- do adapter.drop_relation(helper) -%}
-    {%- endfor -%}
-    {{ run_hooks(post_hooks, inside_transaction=False) }}
-
-    {{ return({'relations': [target_relation]}) }}
+    {{ return(end_rounds(frame, guarded_result_sql(links, refusals))) }}
 {% endmaterialization %}
 
 

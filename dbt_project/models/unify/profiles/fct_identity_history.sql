@@ -12,7 +12,12 @@ identity_history as (
         history.customer_id,
         history.other_customer_id,
         history.change,
-        history.rule,
+        -- no link that came or went is behind it: what is known was judged anew
+        case
+            when history.rule is null and history.change in ('merged', 'split')
+                then 'change_of_rules'
+            else history.rule
+        end as rule,
         case
             when history.rule in ('must_link', 'cannot_link')
                 then split_part(history.evidence, ' ', 1)

@@ -84,6 +84,18 @@ values_ranked as (
                 values_scored.score desc nulls last,
                 values_scored.version_order desc nulls last
         ) as survivor_rank,
+        first_value(values_scored.attribute_value) over (
+            partition by values_scored.customer_id, values_scored.attribute
+            order by
+                values_scored.score desc nulls last,
+                values_scored.version_order desc nulls last
+        ) as surviving_value,
+        first_value(values_scored.source) over (
+            partition by values_scored.customer_id, values_scored.attribute
+            order by
+                values_scored.score desc nulls last,
+                values_scored.version_order desc nulls last
+        ) as surviving_source,
     from values_scored
 ),
 
@@ -94,6 +106,8 @@ customer_attributes as (
         values_ranked.record_key,
         values_ranked.source,
         values_ranked.attribute_value,
+        values_ranked.surviving_value,
+        values_ranked.surviving_source,
         values_ranked.survivorship_rule,
         values_ranked.is_personal,
         values_ranked.survivor_rank = 1 as is_survivor,
