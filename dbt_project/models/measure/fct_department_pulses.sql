@@ -15,21 +15,31 @@ pulses_dated as (
         lower(trim(pulses.department)) as department,
         pulses.question_id,
         pulses.score,
-        cast(
-            date_trunc('month', {{ reporting_date('pulses.responded_at') }}) as date
-        ) as period_start,
+        {{ reporting_date('pulses.responded_at') }} as responded_date,
     from pulses
+),
+
+pulses_by_month as (
+    select
+        pulses_dated.department,
+        pulses_dated.question_id,
+        pulses_dated.score,
+        cast(date_trunc('month', pulses_dated.responded_date) as date) as period_start,
+    from pulses_dated
 ),
 
 pulses_counted as (
     select
-        pulses_dated.department,
-        pulses_dated.question_id,
-        pulses_dated.period_start,
+        pulses_by_month.department,
+        pulses_by_month.question_id,
+        pulses_by_month.period_start,
         count(*) as answer_count,
-        cast(sum(pulses_dated.score) as double) as score_sum,
-    from pulses_dated
-    group by pulses_dated.department, pulses_dated.question_id, pulses_dated.period_start
+        cast(sum(pulses_by_month.score) as double) as score_sum,
+    from pulses_by_month
+    group by
+        pulses_by_month.department,
+        pulses_by_month.question_id,
+        pulses_by_month.period_start
 ),
 
 -- Employees are told that answers are anonymous: a cell that is too small shows nothing, not even
