@@ -47,6 +47,7 @@ class Part:
         bytes_count: Its size.
         is_linked: It is a hard link to the file of the release before.
         row_hashes: Sum of its rows' hashes.
+        condition: SQL that is true for its rows, and for no other row of the table.
     """
 
     table: str
@@ -57,6 +58,7 @@ class Part:
     bytes_count: int
     is_linked: bool
     row_hashes: int = 0
+    condition: str = "true"
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ class _File:
     table: str
     path: str
     select: str
+    condition: str
     order: str
     rows: int
     fingerprint: str
@@ -149,9 +152,9 @@ def _files(
     layout = _layout(select, order, columns)
     for name, condition, rows, total in _months(connection, contract, select, columns):
         path = f"{FOLDER}/{contract.table}/{name}.parquet"
-        rows_of = f"{select} {condition}"
         fingerprint = f"{layout}:{rows}:{total}"
-        yield _File(contract.table, path, rows_of, order, rows, fingerprint, int(total))
+        known = (select, condition, order, rows, fingerprint, int(total))
+        yield _File(contract.table, path, *known)
 
 
 def _part(
@@ -163,12 +166,12 @@ def _part(
     if served is not None and is_linked:
         sha256 = str(served.files[file.path]["sha256"])
     else:
-        _export(connection, file.select, file.order, target)
+        _export(connection, f"{file.select} where {file.condition}", file.order, target)
         sha256 = files.sha256_of(target)
     if served is not None and not is_linked:
         is_linked = _link_equal(target, file.path, sha256, served)
     size = target.stat().st_size
-    known = (file.fingerprint, sha256, size, is_linked, file.row_hashes)
+    known = (file.fingerprint, sha256, size, is_linked, file.row_hashes, file.condition)
     return Part(file.table, file.path, file.rows, *known)
 
 
@@ -231,7 +234,7 @@ def _months(
         f"select count(*), coalesce(sum(hash(t)::hugeint), 0)::varchar from ({select}) as t"
     ).fetchone()
     assert row is not None
-    return [(contract.table, "", int(row[0]), str(row[1]))]
+    return [(contract.table, "true", int(row[0]), str(row[1]))]
 
 
 def _month_name(number: int | None) -> str | None:
@@ -241,10 +244,9 @@ def _month_name(number: int | None) -> str | None:
 
 def _within(month: str, name: str | None) -> str:
     if name is None:
-        return f"where {month} is null"
+        return f"{month} is null"
     return (
-        f"where {month} >= timestamp '{name}-01' "
-        f"and {month} < timestamp '{name}-01' + interval 1 month"
+        f"{month} >= timestamp '{name}-01' and {month} < timestamp '{name}-01' + interval 1 month"
     )
 
 
