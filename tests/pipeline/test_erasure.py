@@ -5,16 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
-import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
-from backports import zstd
 from built_company import Built
+from searching import places_with
 
 from orchestration import warehouse
 from orchestration.errors import JourneylineError
@@ -115,36 +113,7 @@ def reworded(line: str) -> str:
 
 def places_with_canaries(settings: Settings) -> set[str]:
     """Where anything of the person is found, under the home folder but `truth/`."""
-    return {
-        f"{path.relative_to(settings.home)}: {canary}"
-        for path in sorted(settings.home.rglob("*"))
-        if path.is_file() and not path.is_symlink() and "truth" not in path.parts
-        for text in decoded(path)
-        for canary in CANARIES
-        if canary.lower() in text.lower()
-    }
-
-
-def decoded(path: Path) -> Iterator[str]:
-    """A file's bytes, and what they say once they are unpacked."""
-    content = path.read_bytes()
-    yield content.decode("utf-8", errors="replace")
-    if path.suffix == ".gz":
-        yield gzip.decompress(content).decode("utf-8", errors="replace")
-    elif path.suffix == ".zst":
-        yield zstd.decompress(content).decode("utf-8", errors="replace")
-    elif path.suffix == ".parquet":
-        yield str(duckdb.read_parquet(str(path)).fetchall())
-    elif path.suffix == ".duckdb":
-        with closing(warehouse.connect(path, read_only=True)) as connection:
-            tables = connection.execute(
-                "select schema_name, table_name from duckdb_tables() where not internal"
-            ).fetchall()
-            for schema, table in tables:
-                yield str(connection.execute(f'from "{schema}"."{table}"').fetchall())
-    elif path.suffix == ".db":
-        with closing(sqlite3.connect(path)) as database:
-            yield "\n".join(database.iterdump())
+    return places_with(settings, CANARIES)
 
 
 @pytest.mark.slow
