@@ -5,6 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -14,8 +17,13 @@ import pytest
 from built_company import Built
 from searching import places_with
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "connectors"))
+
+import postgres_server
+
 from orchestration import warehouse
 from orchestration.errors import JourneylineError
+from orchestration.followers.following import follow_all, last_following
 from orchestration.ingest.landing import land_file, list_deliveries
 from orchestration.pipeline import steps
 from orchestration.pipeline.night import run_nights
@@ -177,6 +185,36 @@ def test_a_person_who_was_erased_is_found_nowhere_and_does_not_come_back(
     # Byte for byte what the rollback left behind, so it is not published again.
     assert report.publication is not None
     assert report.publication.reason == LEFT_BEHIND
+
+
+@pytest.mark.slow
+def test_a_person_who_was_erased_is_in_no_dump_of_the_follower(
+    with_canary: Settings,
+    project_copy: Callable[[Settings], Settings],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = project_copy(with_canary)
+    entry = {"kind": "postgresql", "name": "bi", "url_from": "BI_URL"}
+    (settings.config / "followers.yml").write_text(json.dumps({"followers": [entry]}))
+    with postgres_server.running_server() as url:
+        monkeypatch.setenv("BI_URL", url)
+        assert [following.error for following in follow_all(settings)] == [None]
+        (customer_id,) = export_person(settings, CANARY)["person"]["customer_ids"]
+        wanted = (*CANARIES, customer_id)
+        before = dumped(url)
+        assert {text for text in wanted if text.lower() in before} >= {CONTACT, customer_id}
+        erase_person(settings, CANARY, by="ada", reason="request 17")
+        assert [f.is_behind for f in last_following(settings)] == [False]
+        after = dumped(url)
+    assert "dim_customers_s1" in after and settings.current.resolve().name.lower() in after
+    assert [text for text in wanted if text.lower() in after] == []
+
+
+def dumped(url: str) -> str:
+    """Everything on the server: all databases, roles and rows."""
+    program = postgres_server.binaries() / "pg_dumpall"
+    done = subprocess.run([program, "-d", url], capture_output=True, check=True)
+    return done.stdout.decode("utf-8").lower()
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Another pseudonym key gives other pseudonyms, and nothing else."""
+"""Another pseudonym key gives other pseudonyms; who is who stays as it was."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def everybody(settings: Settings) -> dict[str, set[tuple[object, ...]]]:
         for table, columns in (
             ("dim_customers", "customer_id"),
             ("bridge_customer_records", "source, entity, record_id, customer_id"),
-            ("fct_touchpoints", "touchpoint_id, customer_id"),
+            ("fct_touchpoints", "customer_id, touchpoint_type, occurred_at"),
         )
     }
 

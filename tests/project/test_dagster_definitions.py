@@ -120,3 +120,13 @@ def test_every_raw_table_is_staged_and_leads_to_the_release(
     # What no stage reads yet; a source that falls out of the graph by mistake is not among them.
     unread = {"cms__contents", "hubspot__deals", "surveys__pulses"}
     assert {key.path[-1] for key in raw - upstream} <= unread
+
+
+@pytest.mark.parametrize("chosen", [{AUDIT, RELEASE}, {RELEASE}, {AUDIT}])
+@pytest.mark.parametrize("checks", [set(), {dg.AssetCheckKey(AUDIT, "across_tables")}])
+def test_the_release_cannot_be_asked_for_without_its_checks(
+    definitions: dg.Definitions, chosen: set[dg.AssetKey], checks: set[dg.AssetCheckKey]
+) -> None:
+    job = definitions.resolve_job_def("nightly")
+    with pytest.raises(dg.DagsterInvalidSubsetError, match="publish_release"):
+        job.get_subset(asset_selection=chosen, asset_check_selection=checks)
