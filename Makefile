@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest tests -n $(WORKERS) --dist loadfile --duration
 export JOURNEYLINE_HOME ?= $(CURDIR)/var
 PIN := uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help run test test-slow lint ui bench pins clean
+.PHONY: help run test test-slow test-long lint ui bench pins clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +24,10 @@ test: .stamp-dev ## The fast tests
 	$(PYTEST) -m "not slow"
 
 test-slow: .stamp-dev ## The slow tests
-	$(PYTEST) -m slow || [ $$? -eq 5 ]
+	$(PYTEST) -m "slow and not long" || [ $$? -eq 5 ]
+
+test-long: .stamp-dev ## Hours: 300 random kills of the publisher, a kill after every asset of a run
+	$(PYTEST) -m long
 
 lint: .stamp-dev ## ruff, ruff format, mypy, sqlfluff
 	$(BIN)/ruff check .

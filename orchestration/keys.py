@@ -14,6 +14,7 @@ from orchestration.settings import Settings
 MINIMUM_LENGTH = 32
 PSEUDONYM_LENGTH = 32
 _BLOCK = 64
+_PSEUDONYM_FILE = "pseudonym.key"
 
 
 def pseudonym_key(settings: Settings) -> bytes:
@@ -22,7 +23,7 @@ def pseudonym_key(settings: Settings) -> bytes:
     Raises:
         JourneylineError: The key is too short, or its file went missing after first use.
     """
-    return _key(settings, settings.pseudonym_key, "pseudonym.key", "JOURNEYLINE_PSEUDONYM_KEY")
+    return _key(settings, settings.pseudonym_key, _PSEUDONYM_FILE, "JOURNEYLINE_PSEUDONYM_KEY")
 
 
 def ledger_key(settings: Settings) -> bytes:
@@ -32,6 +33,12 @@ def ledger_key(settings: Settings) -> bytes:
         JourneylineError: The key is too short, or its file went missing after first use.
     """
     return _key(settings, settings.ledger_key, "ledger.key", "JOURNEYLINE_LEDGER_KEY")
+
+
+def pseudonym_key_mark(settings: Settings) -> str:
+    """What tells one pseudonym key from another and says nothing of it; empty before first use."""
+    is_known = settings.pseudonym_key is not None or (settings.keys / _PSEUDONYM_FILE).exists()
+    return pseudonym(pseudonym_key(settings), "the mark of this key") if is_known else ""
 
 
 def pseudonym(key: bytes, value: str) -> str:

@@ -7,7 +7,6 @@ asset checks only mirror it. What is checked belongs to `checks`.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import duckdb
 from orchestration import warehouse
 from orchestration.gate.checks import ERROR, AuditContext, Check, derive_checks
 from orchestration.gate.contracts import ProductContract
+from orchestration.gate.evidence import ALL_ROWS, TAKEN_OVER, Evidence, narrow
 
 PASSED = "passed"
 FAILED = "failed"
@@ -47,6 +47,9 @@ class CheckResult:
         detail: Why the check could not be asked, if it could not.
         is_relative: Compares with `current`, so its verdict is not part of the content.
         first_aid: The section of the runbook for it.
+        scope: Rows it was asked of: `all rows`, `changed rows` since the release before, or none:
+            `taken over` from it.
+        definition: Hash of the rule.
     """
 
     name: str
@@ -62,10 +65,15 @@ class CheckResult:
     detail: str | None = None
     is_relative: bool = False
     first_aid: str = ""
+    scope: str = ALL_ROWS
+    definition: str = ""
 
 
 def audit(
-    duckdb_file: Path, contracts: Sequence[ProductContract], context: AuditContext
+    duckdb_file: Path,
+    contracts: Sequence[ProductContract],
+    context: AuditContext,
+    evidence: Evidence | None = None,
 ) -> list[CheckResult]:
     """Run every check on the file, opened read-only.
 
@@ -73,17 +81,24 @@ def audit(
         duckdb_file: The candidate's DuckDB file, closed by its writer.
         contracts: The product contracts it must keep.
         context: Row counts of `current` and the KPI bounds.
+        evidence: What the release that is served proved; None asks everything of all rows.
 
     Returns:
         One result per check, in the order of `derive_checks`.
     """
     checks = derive_checks(contracts, context)
     present = _present_columns(duckdb_file)
-    askable = [check for check in checks if all(need in present for need in check.needs)]
-    verdicts = _run(duckdb_file, [check for check in askable if _has_table(check, present)])
+    askable = {c.name: c for c in checks if all(need in present for need in c.needs)}
+    askable = {name: c for name, c in askable.items() if _has_table(c, present)}
+    narrowed = {name: narrow(check, evidence) for name, check in askable.items()}
+    asked = [check for check, scope in narrowed.values() if scope != TAKEN_OVER]
+    verdicts = dict.fromkeys(askable, (True, None)) | _run(duckdb_file, asked)
     connection = warehouse.connect(duckdb_file, read_only=True)
     try:
-        return [_result(connection, check, verdicts.get(check.name)) for check in checks]
+        return [
+            _result(connection, check, narrowed.get(check.name), verdicts.get(check.name))
+            for check in checks
+        ]
     finally:
         connection.close()
 
@@ -107,16 +122,14 @@ def _run(duckdb_file: Path, checks: Sequence[Check]) -> dict[str, tuple[bool, st
     """Whether each check passed, and what stopped it if it could not be run."""
     from orchestration.gate import gx_engine
 
-    by_table: dict[str, list[Check]] = defaultdict(list)
-    for check in checks:
-        by_table[check.table].append(check)
-    verdicts: dict[str, tuple[bool, str | None]] = {}
     with gx_engine.opened(duckdb_file) as source:
-        for table, of_table in by_table.items():
-            for result in gx_engine.validate(source, table, of_table):
-                name = result.expectation_config.meta["check"]
-                verdicts[name] = (bool(result.success), _exception(result.exception_info))
-    return verdicts
+        return {
+            result.expectation_config.meta["check"]: (
+                bool(result.success),
+                _exception(result.exception_info),
+            )
+            for result in gx_engine.validate(source, checks)
+        }
 
 
 def _exception(info: Any) -> str | None:
@@ -129,13 +142,17 @@ def _exception(info: Any) -> str | None:
 
 
 def _result(
-    connection: duckdb.DuckDBPyConnection, check: Check, outcome: tuple[bool, str | None] | None
+    connection: duckdb.DuckDBPyConnection,
+    check: Check,
+    narrowed: tuple[Check, str] | None,
+    outcome: tuple[bool, str | None] | None,
 ) -> CheckResult:
+    asked, scope = narrowed or (check, ALL_ROWS)
     passed, detail = outcome or (False, "a table or column that it needs is missing")
     count = 0
     samples: tuple[dict[str, str | None], ...] = ()
     if not passed and detail is None:
-        count, samples = _failing(connection, check)
+        count, samples = _failing(connection, asked)
     failure = FAILED if check.severity == ERROR else WARNED
     return CheckResult(
         name=check.name,
@@ -151,6 +168,8 @@ def _result(
         detail=detail,
         is_relative=check.is_relative,
         first_aid=check.first_aid,
+        scope=scope,
+        definition=check.definition,
     )
 
 

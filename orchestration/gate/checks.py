@@ -6,6 +6,8 @@ belongs to `audit`. Adding a rule to one table is adding lines to its contract.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -61,6 +63,7 @@ class Check:
         column: The column it is about; None for a table.
         needs: Tables and columns without which it cannot be asked.
         is_relative: Compares with `current`, so its verdict is not part of the content.
+        rows: SQL that is true for the rows that it is asked of; None for all.
     """
 
     name: str
@@ -73,6 +76,13 @@ class Check:
     column: ProductColumn | None = None
     needs: tuple[tuple[str, str], ...] = ()
     is_relative: bool = False
+    rows: str | None = None
+
+    @property
+    def definition(self) -> str:
+        """Hash of the rule; another rule of the same name has another one."""
+        said = [self.kind, self.failing_rows, self.severity]
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
 
     @property
     def first_aid(self) -> str:

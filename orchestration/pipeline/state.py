@@ -16,6 +16,7 @@ import duckdb
 
 from orchestration import warehouse
 from orchestration.errors import EXIT_USAGE, JourneylineError
+from orchestration.keys import pseudonym_key_mark
 from orchestration.pipeline.dbt_runner import project_state
 from orchestration.settings import Settings
 
@@ -48,7 +49,7 @@ class LastBuild:
 
 
 def configuration_hash(settings: Settings) -> str:
-    """A hash of the configuration, the contracts and the dbt project.
+    """A hash of the configuration, the contracts, the dbt project and the pseudonym key.
 
     People's decisions on identity are not in it: they touch the customers they name, and nobody
     else is built again for them.
@@ -56,6 +57,8 @@ def configuration_hash(settings: Settings) -> str:
     files = sorted(path for path in settings.config.rglob("*") if path.name != DECISIONS)
     digest = hashlib.sha256(_hash_files([*files, settings.contracts]).encode())
     digest.update(project_state(settings).encode())
+    # With another key every pseudonym is another one: a mart may not hold some of both.
+    digest.update(pseudonym_key_mark(settings).encode())
     return digest.hexdigest()
 
 

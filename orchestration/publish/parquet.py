@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ class Part:
         bytes_count: Its size.
         is_linked: It is a hard link to the file of the release before.
         row_hashes: Sum of its rows' hashes.
+        condition: SQL that is true for its rows, and for no other row of the table.
     """
 
     table: str
@@ -56,6 +58,7 @@ class Part:
     bytes_count: int
     is_linked: bool
     row_hashes: int = 0
+    condition: str = "true"
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,9 @@ def export_tables(
     release: Path,
     served: Served | None,
 ) -> list[Part]:
-    """Write or link `parquet/<table>/*.parquet` of every table.
+    """Write or link `parquet/<table>/*.parquet` of every table, a core a file.
+
+    Several threads in one sorted file cost 1.7 times the CPU of one.
 
     Args:
         connection: Has the warehouse attached as `source`.
@@ -111,26 +116,67 @@ def export_tables(
         release: Folder of the candidate.
         served: The release whose unchanged files are linked; None where there is none.
     """
-    parts = []
-    for contract in contracts:
-        (release / FOLDER / contract.table).mkdir(parents=True)
-        columns = found[contract.table]
-        select = select_published(contract, columns)
-        order = _order(contract, columns)
-        layout = _layout(select, order, columns)
-        for name, condition, rows, total in _months(connection, contract, select, columns):
-            path = f"{FOLDER}/{contract.table}/{name}.parquet"
-            fingerprint = f"{layout}:{rows}:{total}"
-            is_linked = served is not None and _link(release / path, path, fingerprint, served)
-            if not is_linked:
-                _export(connection, f"{select} {condition}", order, release / path)
-            sha256 = files.sha256_of(release / path)
-            if served is not None and not is_linked:
-                is_linked = _link_equal(release / path, path, sha256, served)
-            size = (release / path).stat().st_size
-            known = (rows, fingerprint, sha256, size, is_linked, int(total))
-            parts.append(Part(contract.table, path, *known))
-    return parts
+    connection.execute("set threads to 1")
+    with ThreadPoolExecutor(_cores()) as pool:
+        waiting = [
+            pool.submit(_part, connection.cursor(), file, release, served)
+            for contract in contracts
+            for file in _files(connection, contract, found[contract.table], release)
+        ]
+        return [part.result() for part in waiting]
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file to be: its path, its rows in SQL, their order, count, fingerprint and hash sum."""
+
+    table: str
+    path: str
+    select: str
+    condition: str
+    order: str
+    rows: int
+    fingerprint: str
+    row_hashes: int
+
+
+def _files(
+    connection: duckdb.DuckDBPyConnection,
+    contract: ProductContract,
+    columns: Mapping[str, str],
+    release: Path,
+) -> Iterator[_File]:
+    (release / FOLDER / contract.table).mkdir(parents=True)
+    select = select_published(contract, columns)
+    order = _order(contract, columns)
+    layout = _layout(select, order, columns)
+    for name, condition, rows, total in _months(connection, contract, select, columns):
+        path = f"{FOLDER}/{contract.table}/{name}.parquet"
+        fingerprint = f"{layout}:{rows}:{total}"
+        known = (select, condition, order, rows, fingerprint, int(total))
+        yield _File(contract.table, path, *known)
+
+
+def _part(
+    connection: duckdb.DuckDBPyConnection, file: _File, release: Path, served: Served | None
+) -> Part:
+    """Link the file of the same rows, or write it; what comes out with equal bytes is linked."""
+    target = release / file.path
+    is_linked = served is not None and _link(target, file.path, file.fingerprint, served)
+    if served is not None and is_linked:
+        sha256 = str(served.files[file.path]["sha256"])
+    else:
+        _export(connection, f"{file.select} where {file.condition}", file.order, target)
+        sha256 = files.sha256_of(target)
+    if served is not None and not is_linked:
+        is_linked = _link_equal(target, file.path, sha256, served)
+    size = target.stat().st_size
+    known = (file.fingerprint, sha256, size, is_linked, file.row_hashes, file.condition)
+    return Part(file.table, file.path, file.rows, *known)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _export(connection: duckdb.DuckDBPyConnection, select: str, order: str, target: Path) -> None:
@@ -175,27 +221,32 @@ def _months(
     month = contract.month_column
     if month is not None and month in columns:
         rows = connection.execute(
-            f"select strftime({month}, '%Y-%m'), count(*), sum(hash(t)::hugeint)::varchar "
-            f"from ({select}) as t group by 1 order by 1 nulls last"
+            f"select year({month}) * 100 + month({month}), count(*), "
+            f"sum(hash(t)::hugeint)::varchar from ({select}) as t group by 1 order by 1 nulls last"
         ).fetchall()
         if rows:
+            named = [(_month_name(number), int(count), str(total)) for number, count, total in rows]
             return [
-                (name or UNDATED, _within(month, name), int(count), str(total))
-                for name, count, total in rows
+                (name or UNDATED, _within(month, name), count, total)
+                for name, count, total in named
             ]
     row = connection.execute(
         f"select count(*), coalesce(sum(hash(t)::hugeint), 0)::varchar from ({select}) as t"
     ).fetchone()
     assert row is not None
-    return [(contract.table, "", int(row[0]), str(row[1]))]
+    return [(contract.table, "true", int(row[0]), str(row[1]))]
+
+
+def _month_name(number: int | None) -> str | None:
+    """`2025-03` of 202503: a number groups rows at half of what text costs."""
+    return None if number is None else f"{number // 100:04d}-{number % 100:02d}"
 
 
 def _within(month: str, name: str | None) -> str:
     if name is None:
-        return f"where {month} is null"
+        return f"{month} is null"
     return (
-        f"where {month} >= timestamp '{name}-01' "
-        f"and {month} < timestamp '{name}-01' + interval 1 month"
+        f"{month} >= timestamp '{name}-01' and {month} < timestamp '{name}-01' + interval 1 month"
     )
 
 

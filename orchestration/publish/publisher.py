@@ -7,6 +7,7 @@ because the next one begins by clearing what is left.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -27,11 +28,10 @@ from orchestration.gate.operator import Operator
 from orchestration.gate.refusal import override_failed, refuse_failed
 from orchestration.gate.versions import read_served, refuse_breaking_changes, served_contracts
 from orchestration.pipeline.locking import writing
-from orchestration.publish import database, files, journal, manifest, quality_page
+from orchestration.publish import database, files, journal, manifest, proved, quality_page
 from orchestration.publish.describing import Release
 from orchestration.publish.flipping import STAGING, flip, free_id, recover, used_ids
 from orchestration.publish.freshness import describe_sources, load_freshness
-from orchestration.publish.parquet import Served
 from orchestration.publish.policy import load_policy
 from orchestration.publish.quality_page import render_quality_page
 from orchestration.publish.staging import Staged, prove_unchanged, require_sealed, stage
@@ -165,6 +165,7 @@ def _publish(
     act: dict[str, Any] = {"act": journal.PUBLISH, "run_id": run_id}
     act["at"] = manifest.instant(now())
     act |= {"release_id": release.release_id, "content_hash": release.content_hash}
+    act["manifest_sha256"] = hashlib.sha256(written[manifest.FILE_NAME].encode()).hexdigest()
     if operator is not None:
         act |= {"by": operator.by, "reason": operator.reason}
         act |= {"despite": list(operator.despite)}
@@ -187,7 +188,7 @@ def _stage(
         contracts,
         folder,
         settings.releases / STAGING / "spill",
-        served=Served(settings.current.resolve(), known["files"]) if known else None,
+        served=proved.served_release(settings, known),
         self_contained_bytes=load_policy(settings).self_contained_gigabytes * 10**9,
     )
     on_step("built")
@@ -195,7 +196,8 @@ def _stage(
     context = AuditContext(
         _current_rows(known), load_kpi_bounds(settings), load_freshness(settings), as_of
     )
-    results = override_failed(audit(staged.path, contracts, context), operator)
+    evidence = proved.evidence(settings, known, staged)
+    results = override_failed(audit(staged.path, contracts, context, evidence), operator)
     refuse_failed(settings, results)
     on_step("audited")
     content_hash = manifest.content_hash(contracts, staged.hashes, results)

@@ -5,19 +5,25 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
-import sqlite3
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
-from backports import zstd
 from built_company import Built
+from searching import places_with
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "connectors"))
+
+import postgres_server
 
 from orchestration import warehouse
 from orchestration.errors import JourneylineError
+from orchestration.followers.following import follow_all, last_following
 from orchestration.ingest.landing import land_file, list_deliveries
 from orchestration.pipeline import steps
 from orchestration.pipeline.night import run_nights
@@ -115,36 +121,7 @@ def reworded(line: str) -> str:
 
 def places_with_canaries(settings: Settings) -> set[str]:
     """Where anything of the person is found, under the home folder but `truth/`."""
-    return {
-        f"{path.relative_to(settings.home)}: {canary}"
-        for path in sorted(settings.home.rglob("*"))
-        if path.is_file() and not path.is_symlink() and "truth" not in path.parts
-        for text in decoded(path)
-        for canary in CANARIES
-        if canary.lower() in text.lower()
-    }
-
-
-def decoded(path: Path) -> Iterator[str]:
-    """A file's bytes, and what they say once they are unpacked."""
-    content = path.read_bytes()
-    yield content.decode("utf-8", errors="replace")
-    if path.suffix == ".gz":
-        yield gzip.decompress(content).decode("utf-8", errors="replace")
-    elif path.suffix == ".zst":
-        yield zstd.decompress(content).decode("utf-8", errors="replace")
-    elif path.suffix == ".parquet":
-        yield str(duckdb.read_parquet(str(path)).fetchall())
-    elif path.suffix == ".duckdb":
-        with closing(warehouse.connect(path, read_only=True)) as connection:
-            tables = connection.execute(
-                "select schema_name, table_name from duckdb_tables() where not internal"
-            ).fetchall()
-            for schema, table in tables:
-                yield str(connection.execute(f'from "{schema}"."{table}"').fetchall())
-    elif path.suffix == ".db":
-        with closing(sqlite3.connect(path)) as database:
-            yield "\n".join(database.iterdump())
+    return places_with(settings, CANARIES)
 
 
 @pytest.mark.slow
@@ -208,6 +185,36 @@ def test_a_person_who_was_erased_is_found_nowhere_and_does_not_come_back(
     # Byte for byte what the rollback left behind, so it is not published again.
     assert report.publication is not None
     assert report.publication.reason == LEFT_BEHIND
+
+
+@pytest.mark.slow
+def test_a_person_who_was_erased_is_in_no_dump_of_the_follower(
+    with_canary: Settings,
+    project_copy: Callable[[Settings], Settings],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = project_copy(with_canary)
+    entry = {"kind": "postgresql", "name": "bi", "url_from": "BI_URL"}
+    (settings.config / "followers.yml").write_text(json.dumps({"followers": [entry]}))
+    with postgres_server.running_server() as url:
+        monkeypatch.setenv("BI_URL", url)
+        assert [following.error for following in follow_all(settings)] == [None]
+        (customer_id,) = export_person(settings, CANARY)["person"]["customer_ids"]
+        wanted = (*CANARIES, customer_id)
+        before = dumped(url)
+        assert {text for text in wanted if text.lower() in before} >= {CONTACT, customer_id}
+        erase_person(settings, CANARY, by="ada", reason="request 17")
+        assert [f.is_behind for f in last_following(settings)] == [False]
+        after = dumped(url)
+    assert "dim_customers_s1" in after and settings.current.resolve().name.lower() in after
+    assert [text for text in wanted if text.lower() in after] == []
+
+
+def dumped(url: str) -> str:
+    """Everything on the server: all databases, roles and rows."""
+    program = postgres_server.binaries() / "pg_dumpall"
+    done = subprocess.run([program, "-d", url], capture_output=True, check=True)
+    return done.stdout.decode("utf-8").lower()
 
 
 @pytest.mark.slow

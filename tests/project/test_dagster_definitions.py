@@ -118,3 +118,13 @@ def test_every_raw_table_is_staged_and_leads_to_the_release(
     for key in raw:
         assert [child.path[0] for child in graph.get(key).child_keys] == ["staging"], key
     assert raw - upstream == set()
+
+
+@pytest.mark.parametrize("chosen", [{AUDIT, RELEASE}, {RELEASE}, {AUDIT}])
+@pytest.mark.parametrize("checks", [set(), {dg.AssetCheckKey(AUDIT, "across_tables")}])
+def test_the_release_cannot_be_asked_for_without_its_checks(
+    definitions: dg.Definitions, chosen: set[dg.AssetKey], checks: set[dg.AssetCheckKey]
+) -> None:
+    job = definitions.resolve_job_def("nightly")
+    with pytest.raises(dg.DagsterInvalidSubsetError, match="publish_release"):
+        job.get_subset(asset_selection=chosen, asset_check_selection=checks)

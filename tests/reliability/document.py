@@ -7,9 +7,9 @@ from orchestration.settings import REPO_ROOT
 PATH = REPO_ROOT / "docs" / "reliability.md"
 _HEAD = """# Reliability of a publication
 
-Written by `make test-slow`; each line is a test of `tests/reliability` with the figures that it
-found the last time. A session is several queries with moments between them. *Torn* is a session
-that saw rows of two releases, *invalid* one that could not read at all.
+Written by `make test-slow` and `make test-long`; each line is a test of `tests/reliability` with
+the figures that it found the last time. A session is several queries with moments between them.
+*Torn* is a session that saw rows of two releases, *invalid* one that could not read at all.
 
 | proof | figures |
 |---|---|

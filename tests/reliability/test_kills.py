@@ -18,6 +18,7 @@ from orchestration.publish.releases import list_releases, rollback
 from orchestration.settings import Settings
 
 RANDOM_KILLS = 30
+MANY_RANDOM_KILLS = 300
 SEED = 20261128
 CONTROL_SECONDS = 8
 
@@ -31,12 +32,15 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "random_kills", [RANDOM_KILLS, pytest.param(MANY_RANDOM_KILLS, marks=pytest.mark.long)]
+)
 def test_no_reader_sees_two_releases_or_none_however_publishers_are_killed(
-    settings: Settings, tmp_path: Path, document: Document
+    settings: Settings, tmp_path: Path, document: Document, random_kills: int
 ) -> None:
     chance = random.Random(SEED)
     killed, done_first, took = 0, 0, 1.0
-    attempts: list[str | None] = [*STEPS, *[None] * RANDOM_KILLS]
+    attempts: list[str | None] = [*STEPS, *[None] * random_kills]
     with harness.reading(settings.home, tmp_path / "readers", tuple(KINDS)) as figures:
         for number, step in enumerate(attempts, start=1):
             before = harness.served_marker(settings)
@@ -57,7 +61,7 @@ def test_no_reader_sees_two_releases_or_none_however_publishers_are_killed(
     assert figures.total("releases") > len(STEPS)
     assert len(list_releases(settings)) == len(attempts) + 1
     document.add(
-        f"Publishers killed with -9, at each of {len(STEPS)} steps and {RANDOM_KILLS} times at "
+        f"Publishers killed with -9, at each of {len(STEPS)} steps and {random_kills} times at "
         "random",
         f"{killed} killed, {done_first} were done first; "
         f"{figures.total('answers')} sessions ({', '.join(KINDS)}), "
