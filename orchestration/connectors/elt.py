@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 
+from orchestration.connectors.elt_hubspot import HUBSPOT
+from orchestration.connectors.elt_intercom import INTERCOM
 from orchestration.connectors.elt_mailchimp import MAILCHIMP
+from orchestration.connectors.elt_salesforce import SALESFORCE
 from orchestration.connectors.elt_zendesk import ZENDESK, Mapped
 from orchestration.connectors.entries import EltEntry
 from orchestration.connectors.feeds import Page, Position, PositionLost
@@ -27,7 +30,13 @@ from orchestration.ingest.contracts import Contract
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VENDORS: Mapping[str, Mapping[str, Mapped]] = {"mailchimp": MAILCHIMP, "zendesk": ZENDESK}
+VENDORS: Mapping[str, Mapping[str, Mapped]] = {
+    "hubspot": HUBSPOT,
+    "intercom": INTERCOM,
+    "mailchimp": MAILCHIMP,
+    "salesforce": SALESFORCE,
+    "zendesk": ZENDESK,
+}
 _BATCH = 50_000
 # Times of the tool are UTC without saying so. A row that it marks as deleted bears the time of its
 # last version: the deletion is of the time at which the tool wrote it.

@@ -198,7 +198,7 @@ class EltEntry(_Entry):
 
     kind: Literal["elt"]
     tool: Literal["fivetran"]
-    vendor: Literal["mailchimp", "zendesk"]
+    vendor: Literal["hubspot", "intercom", "mailchimp", "salesforce", "zendesk"]
     folder: str | None = None
     file_name: str = Field(default="{table}.csv", pattern=r"^[^{}/]*\{table\}[^{}/]*\.csv$")
     url_from: Variable | None = None

@@ -1,4 +1,4 @@
-"""Tables that Fivetran landed of Zendesk: from files, from PostgreSQL, and real ones."""
+"""Tables that Fivetran landed: from files, from PostgreSQL, and real ones."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ def write(folder: Path, table: str, rows: list[dict[str, Any]], mark: str = "\uf
 def project(home: Path, *tables: str, vendor: str = "zendesk", **place: str) -> Settings:
     entry = {"kind": "elt", "tool": "fivetran", "vendor": vendor}
     given = place or {"folder": str(home / "tables")}
-    return project_with(home, vendor, {**entry, **given, "tables": {table: {} for table in tables}})
+    tables_of = {table: {} for table in tables}
+    return project_with(home, vendor, {**entry, **given, "tables": tables_of}, enabled=True)
 
 
 def raw(settings: Settings, query: str) -> list[tuple]:
@@ -232,3 +233,120 @@ def test_every_row_of_real_e_mail_tables_is_accounted_for(
     # Four of the addresses are no members any more: they were sent four mails and opened one.
     known = "select count(unique_email_id), count(*) from raw.mailchimp__email_activity"
     assert raw(settings, known) == [(31, 36)]
+
+
+LEDGER = """select entity, landed_count, accepted_count, quarantined_count, duplicate_count
+    from ingest.deliveries order by entity"""
+
+
+@pytest.mark.parametrize(
+    ("vendor", "file_name", "expected"),
+    [
+        (
+            "hubspot",
+            "{table}_data.csv",
+            [
+                ("companies", 24, 24, 0, 0),
+                ("contacts", 22, 22, 0, 0),
+                ("email_events", 100, 100, 0, 0),
+                ("owners", 100, 100, 0, 0),
+            ],
+        ),
+        (
+            "salesforce",
+            "sf_{table}_data.csv",
+            [
+                ("accounts", 10, 10, 0, 0),
+                ("contacts", 4, 4, 0, 0),
+                ("opportunities", 10, 10, 0, 0),
+            ],
+        ),
+        (
+            "intercom",
+            "{table}_data.csv",
+            [("contacts", 9, 9, 0, 0), ("conversations", 9, 9, 0, 0)],
+        ),
+    ],
+)
+def test_every_row_of_real_tables_of_more_vendors_is_accounted_for(
+    tmp_path: Path, shared_data: Path, vendor: str, file_name: str, expected: list[tuple]
+) -> None:
+    place = {"folder": str(shared_data / "landed" / vendor), "file_name": file_name}
+    entities = [entity for entity, *_ in expected]
+    settings = project(tmp_path, *entities, vendor=vendor, **place)
+    report = fetch_tables(settings, (), lambda line: None, lambda: NIGHT)
+    assert [one.error for one in report] == [None] * len(expected)
+    load_deliveries(settings, None)
+    assert raw(settings, LEDGER) == expected
+
+
+def test_real_deletions_and_merges_of_hubspot_and_salesforce_are_read(
+    tmp_path: Path, shared_data: Path
+) -> None:
+    landed = shared_data / "landed"
+    place = {"folder": str(landed / "hubspot"), "file_name": "{table}_data.csv"}
+    settings = project(tmp_path / "h", "contacts", "email_events", vendor="hubspot", **place)
+    fetch_tables(settings, (), lambda line: None, lambda: NIGHT)
+    load_deliveries(settings, None)
+    merged = """select contact_id, merged_contact_ids from raw.hubspot__contacts
+        where merged_contact_ids is not null order by 1 limit 1"""
+    assert raw(settings, merged) == [("78971951", "76340251;46897301;76226001")]
+    opened = "select action, count(*) from raw.hubspot__email_events group by all order by all"
+    assert sum(count for _, count in raw(settings, opened)) == 100
+    place = {"folder": str(landed / "salesforce"), "file_name": "sf_{table}_history_data.csv"}
+    settings = project(tmp_path / "s", "accounts", vendor="salesforce", **place)
+    fetch_tables(settings, (), lambda line: None, lambda: NIGHT)
+    load_deliveries(settings, None)
+    gone = "select is_archived, count(*) from raw.salesforce__accounts group by all order by all"
+    assert raw(settings, gone) == [(False, 1), (True, 9)]
+
+
+def test_a_contact_of_intercom_without_an_active_version_was_deleted_when_its_last_one_ended(
+    tmp_path: Path,
+) -> None:
+    first = {
+        "id": "c1",
+        "role": "user",
+        "email": "x@example.org",
+        "created_at": "2020-03-01 10:00:00",
+        "updated_at": "2020-03-02 10:00:00",
+        "_fivetran_synced": SYNCED,
+        "_fivetran_active": "false",
+        "_fivetran_end": "2020-03-03 09:59:59",
+    }
+    second = {**first, "updated_at": "2020-03-03 10:00:00", "_fivetran_end": "2020-03-04 10:00:00"}
+    kept = {**first, "id": "c2", "_fivetran_active": "true", "_fivetran_end": "9999-12-31 23:59:59"}
+    write(tmp_path / "tables", "contact_history", [first, second, kept])
+    settings = project(tmp_path, "contacts", vendor="intercom")
+    fetch(settings, "intercom/contacts")
+    load_deliveries(settings, None)
+    query = """select user_id, is_active, updated_at::text from raw.intercom__contacts
+        order by user_id, updated_at"""
+    assert raw(settings, query) == [
+        ("c1", True, "2020-03-02 10:00:00"),
+        ("c1", True, "2020-03-03 10:00:00"),
+        ("c1", False, "2020-03-04 10:00:00"),
+        ("c2", True, "2020-03-02 10:00:00"),
+    ]
+
+
+def test_a_merge_audit_of_hubspot_and_the_property_are_one_list(tmp_path: Path) -> None:
+    contact = {
+        "id": "1",
+        "_fivetran_synced": SYNCED,
+        "_fivetran_deleted": "FALSE",
+        "property_email": "x@example.org",
+        "property_hs_merged_object_ids": "2",
+        "property_createdate": "2020-03-01 10:00:00",
+    }
+    gone = {**contact, "id": "9", "_fivetran_deleted": "TRUE", "property_hs_merged_object_ids": ""}
+    write(tmp_path / "tables", "contact", [contact, gone])
+    audit = {"canonical_vid": "1", "_fivetran_synced": SYNCED}
+    merges = [{**audit, "vid_to_merge": "4"}, {**audit, "vid_to_merge": "3"}]
+    write(tmp_path / "tables", "contact_merge_audit", merges)
+    settings = project(tmp_path, "contacts", vendor="hubspot")
+    fetch(settings, "hubspot/contacts")
+    load_deliveries(settings, None)
+    query = """select contact_id, merged_contact_ids, is_archived from raw.hubspot__contacts
+        order by contact_id"""
+    assert raw(settings, query) == [("1", "2;3;4", False), ("9", None, True)]
