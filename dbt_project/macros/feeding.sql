@@ -71,6 +71,7 @@
         ('anonymous_id', 'text'),
         ('user_id', 'text'),
         ('email', 'text'),
+        ('channel', 'text'),
         ('device_type', 'text'),
         ('app_version', 'text'),
         ('campaign_id', 'text'),
@@ -232,8 +233,29 @@
         ('survey', 'text'),
         ('ticket_id', 'text'),
         ('score', 'integer'),
+        ('is_finished', 'boolean', 'true'),
         ('responded_at', 'timestamp'),
         ('received_at', 'timestamp'),
         ('load_number', 'integer'),
+    ]) }}
+{%- endmacro %}
+
+
+{#- Versions of members of e-mail audiences. -#}
+{% macro stacked_email_members() -%}
+    {{ stacked_feeds('email_members', [
+        ('member_id', 'text'),
+        ('email', 'text'),
+        ('status', 'text'),
+        ('first_name', 'text'),
+        ('last_name', 'text'),
+        ('phone', 'text'),
+        ('country', 'text'),
+        ('language', 'text'),
+        ('load_number', 'integer'),
+        ('row_hash', 'text'),
+        ('created_at', 'timestamp'),
+        ('last_changed_at', 'timestamp'),
+        ('received_at', 'timestamp'),
     ]) }}
 {%- endmacro %}

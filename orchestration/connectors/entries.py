@@ -197,7 +197,7 @@ class EltEntry(_Entry):
     """
 
     kind: Literal["elt"]
-    tool: Literal["fivetran"]
+    tool: Literal["airbyte", "fivetran"]
     vendor: Literal["hubspot", "intercom", "mailchimp", "salesforce", "zendesk"]
     folder: str | None = None
     file_name: str = Field(default="{table}.csv", pattern=r"^[^{}/]*\{table\}[^{}/]*\.csv$")

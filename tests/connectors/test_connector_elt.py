@@ -1,4 +1,4 @@
-"""Tables that Fivetran landed: from files, from PostgreSQL, and real ones."""
+"""Tables that Fivetran and Airbyte landed: from files, from PostgreSQL, and real ones."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CHANGE = {"_fivetran_synced": SYNCED, "ticket_id": "7", "field_name": "status", 
 
 
 def write(folder: Path, table: str, rows: list[dict[str, Any]], mark: str = "\ufeff") -> None:
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{table}.csv").open("w", encoding="utf-8", newline="") as file:
         file.write(mark)
         writer = csv.DictWriter(file, list(rows[0]))
@@ -42,8 +42,10 @@ def write(folder: Path, table: str, rows: list[dict[str, Any]], mark: str = "\uf
         writer.writerows(rows)
 
 
-def project(home: Path, *tables: str, vendor: str = "zendesk", **place: str) -> Settings:
-    entry = {"kind": "elt", "tool": "fivetran", "vendor": vendor}
+def project(
+    home: Path, *tables: str, vendor: str = "zendesk", tool: str = "fivetran", **place: str
+) -> Settings:
+    entry = {"kind": "elt", "tool": tool, "vendor": vendor}
     given = place or {"folder": str(home / "tables")}
     tables_of = {table: {} for table in tables}
     return project_with(home, vendor, {**entry, **given, "tables": tables_of}, enabled=True)
@@ -350,3 +352,71 @@ def test_a_merge_audit_of_hubspot_and_the_property_are_one_list(tmp_path: Path) 
     query = """select contact_id, merged_contact_ids, is_archived from raw.hubspot__contacts
         order by contact_id"""
     assert raw(settings, query) == [("1", "2;3;4", False), ("9", None, True)]
+
+
+AIRBYTE = {"_airbyte_raw_id": "r1", "_airbyte_extracted_at": "2020-03-05 05:03:34.208+00"}
+
+
+def test_airbyte_s_rows_are_what_the_api_answered(tmp_path: Path) -> None:
+    ticket = {
+        **AIRBYTE,
+        "id": "35436",
+        "status": "open",
+        "via": '{"channel":"web","source":{"from":{}}}',
+        "tags": '["b","a"]',
+        "subject": "[urgent] help",
+        "requester_id": "20978392",
+        "created_at": "2009-07-20T22:55:29Z",
+        "updated_at": "2011-05-05T10:38:52Z",
+    }
+    gone = {**ticket, "id": "35437", "status": "deleted"}
+    write(tmp_path / "tables", "tickets", [ticket, gone])
+    settings = project(tmp_path, "tickets", tool="airbyte")
+    assert fetch(settings, "zendesk/tickets").records == 2
+    first = landed_records(settings)[0]
+    assert (first["via"]["channel"], first["tags"]) == ("web", ["b", "a"])
+    assert not any(name.startswith("_airbyte") for name in first)
+    assert load_deliveries(settings, None).accepted == 2
+    found = "select ticket_id, channel, subject, status from raw.zendesk__tickets order by 1"
+    assert raw(settings, found) == [
+        ("35436", "web", "[urgent] help", "open"),
+        ("35437", "web", "[urgent] help", "deleted"),
+    ]
+
+
+def test_airbyte_s_hubspot_and_salesforce_load_by_the_same_mapping(tmp_path: Path) -> None:
+    contact = {
+        **AIRBYTE,
+        "id": "101",
+        "archived": "false",
+        "createdAt": "2020-03-01T10:00:00.000Z",
+        "updatedAt": "2020-03-02T10:00:00.000Z",
+        "properties": '{"email":"x@example.org","hs_merged_object_ids":"7;8"}',
+    }
+    write(tmp_path / "h" / "tables", "contacts", [contact])
+    settings = project(tmp_path / "h", "contacts", vendor="hubspot", tool="airbyte")
+    fetch(settings, "hubspot/contacts")
+    load_deliveries(settings, None)
+    found = "select contact_id, email, merged_contact_ids, is_archived from raw.hubspot__contacts"
+    assert raw(settings, found) == [("101", "x@example.org", "7;8", False)]
+    case = {
+        **AIRBYTE,
+        "Id": "500A",
+        "ContactId": "003A",
+        "Status": "New",
+        "IsDeleted": "true",
+        "CreatedDate": "2020-03-01T10:00:00.000+00:00",
+        "SystemModstamp": "2020-03-02T10:00:00.000+00:00",
+    }
+    write(tmp_path / "s" / "tables", "Case", [case])
+    settings = project(tmp_path / "s", "cases", vendor="salesforce", tool="airbyte")
+    fetch(settings, "salesforce/cases")
+    load_deliveries(settings, None)
+    found = "select ticket_id, requester_id, is_deleted from raw.salesforce__cases"
+    assert raw(settings, found) == [("500A", "003A", True)]
+
+
+def test_a_table_that_the_tool_has_no_mapping_for_is_named(tmp_path: Path) -> None:
+    settings = project(tmp_path, "members", vendor="mailchimp", tool="airbyte")
+    with pytest.raises(JourneylineError, match="mailchimp of airbyte has no table members"):
+        fetch(settings, "mailchimp/members")

@@ -38,6 +38,10 @@ support_users as (
     {{- stacked_support_users() }}
 ),
 
+email_members as (
+    {{- stacked_email_members() }}
+),
+
 crm_contacts as (
     {{- stacked_crm_contacts() }}
 ),
@@ -50,8 +54,7 @@ delivered_records as (
     union
     select source || '/' || entity || '/' || contact_id as record_key from crm_contacts
     union
-    select 'mailchimp/members/' || unique_email_id as record_key
-    from {{ ref('stg_mailchimp__members') }}
+    select source || '/' || entity || '/' || member_id as record_key from email_members
     union
     select 'surveys/respondents/' || respondent_id as record_key
     from {{ ref('stg_surveys__respondents') }}
