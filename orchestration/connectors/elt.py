@@ -20,6 +20,7 @@ from orchestration.connectors.elt_airbyte import AIRBYTE
 from orchestration.connectors.elt_hubspot import HUBSPOT
 from orchestration.connectors.elt_intercom import INTERCOM
 from orchestration.connectors.elt_mailchimp import MAILCHIMP
+from orchestration.connectors.elt_more import KLAVIYO, QUALTRICS
 from orchestration.connectors.elt_salesforce import SALESFORCE
 from orchestration.connectors.elt_zendesk import ZENDESK, Mapped
 from orchestration.connectors.entries import EltEntry
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
 FIVETRAN: Mapping[str, Mapping[str, Mapped]] = {
     "hubspot": HUBSPOT,
     "intercom": INTERCOM,
+    "klaviyo": KLAVIYO,
     "mailchimp": MAILCHIMP,
+    "qualtrics": QUALTRICS,
     "salesforce": SALESFORCE,
     "zendesk": ZENDESK,
 }

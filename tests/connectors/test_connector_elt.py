@@ -268,6 +268,8 @@ LEDGER = """select entity, landed_count, accepted_count, quarantined_count, dupl
             "{table}_data.csv",
             [("contacts", 9, 9, 0, 0), ("conversations", 9, 9, 0, 0)],
         ),
+        ("klaviyo", "{table}.csv", [("email_events", 4, 4, 0, 0), ("members", 2, 2, 0, 0)]),
+        ("qualtrics", "{table}.csv", [("responses", 5, 5, 0, 0)]),
     ],
 )
 def test_every_row_of_real_tables_of_more_vendors_is_accounted_for(
@@ -420,3 +422,34 @@ def test_a_table_that_the_tool_has_no_mapping_for_is_named(tmp_path: Path) -> No
     settings = project(tmp_path, "members", vendor="mailchimp", tool="airbyte")
     with pytest.raises(JourneylineError, match="mailchimp of airbyte has no table members"):
         fetch(settings, "mailchimp/members")
+
+
+def test_only_a_question_of_the_kind_nps_gives_an_answer_of_qualtrics_a_score(
+    tmp_path: Path,
+) -> None:
+    tables = tmp_path / "tables"
+    answer = {
+        "id": "R1",
+        "survey_id": "S1",
+        "recipient_email": "x@example.org",
+        "finished": "1",
+        "recorded_date": "2020-03-04 10:00:00.000000",
+        "_fivetran_synced": SYNCED,
+    }
+    write(tables, "survey_response", [answer, {**answer, "id": "R2", "finished": "0"}])
+    # The same question id in another survey is another question.
+    kinds = [("Q1", "S1", "NPS"), ("Q2", "S1", "SAVR"), ("Q2", "S2", "NPS")]
+    write(tables, "question", [{"id": q, "survey_id": s, "selector": k} for q, s, k in kinds])
+    said = [("R1", "Q1", "9"), ("R1", "Q2", "1"), ("R2", "Q2", "2")]
+    write(
+        tables,
+        "question_response",
+        [{"response_id": r, "question_id": q, "value": v} for r, q, v in said],
+    )
+    settings = project(tmp_path, "responses", vendor="qualtrics")
+    fetch(settings, "qualtrics/responses")
+    load_deliveries(settings, None)
+    query = (
+        "select response_id, survey, score, is_finished from raw.qualtrics__responses order by 1"
+    )
+    assert raw(settings, query) == [("R1", "nps", 9, True), ("R2", None, None, False)]
