@@ -4,7 +4,7 @@
     `columns` holds (name, type) or (name, type, default).
 -#}
 {% macro stacked_feeds(kind, columns) -%}
-    {%- for feed in feeds(kind) %}
+    {%- for feed in feeds_in_use(kind) %}
     select
         cast('{{ feed.source }}' as {{ dbt.type_string() }}) as source,
         cast('{{ feed.entity }}' as {{ dbt.type_string() }}) as entity,
@@ -24,6 +24,24 @@
         {%- endfor %}
     where false
     {%- endfor %}
+{%- endmacro %}
+
+
+{#-
+    The feeds of a vocabulary; in a unit test those that it gives rows of, so that it says the same
+    whichever vendors are switched on.
+-#}
+{% macro feeds_in_use(kind) -%}
+    {%- set found = feeds(kind) -%}
+    {%- if execute and model.resource_type == 'unit_test' -%}
+        {%- set given = model.depends_on.nodes | join(' ') -%}
+        {%- set kept = [] -%}
+        {%- for feed in found if feed.model in given -%}
+            {%- do kept.append(feed) -%}
+        {%- endfor -%}
+        {%- set found = kept -%}
+    {%- endif -%}
+    {{ return(found) }}
 {%- endmacro %}
 
 
@@ -53,6 +71,7 @@
         ('anonymous_id', 'text'),
         ('user_id', 'text'),
         ('email', 'text'),
+        ('channel', 'text'),
         ('device_type', 'text'),
         ('app_version', 'text'),
         ('campaign_id', 'text'),
@@ -245,8 +264,29 @@
         ('survey', 'text'),
         ('ticket_id', 'text'),
         ('score', 'integer'),
+        ('is_finished', 'boolean', 'true'),
         ('responded_at', 'timestamp'),
         ('received_at', 'timestamp'),
         ('load_number', 'integer'),
+    ]) }}
+{%- endmacro %}
+
+
+{#- Versions of members of e-mail audiences. -#}
+{% macro stacked_email_members() -%}
+    {{ stacked_feeds('email_members', [
+        ('member_id', 'text'),
+        ('email', 'text'),
+        ('status', 'text'),
+        ('first_name', 'text'),
+        ('last_name', 'text'),
+        ('phone', 'text'),
+        ('country', 'text'),
+        ('language', 'text'),
+        ('load_number', 'integer'),
+        ('row_hash', 'text'),
+        ('created_at', 'timestamp'),
+        ('last_changed_at', 'timestamp'),
+        ('received_at', 'timestamp'),
     ]) }}
 {%- endmacro %}

@@ -151,6 +151,38 @@
                 ],
             },
         ],
+        'email_members': [
+            {
+                'source': 'mailchimp',
+                'entity': 'members',
+                'model': 'stg_mailchimp__members',
+                'columns': [
+                    'member_id',
+                    'unique_email_id',
+                    'list_id',
+                    'delivery_id',
+                    'email',
+                    'status',
+                    'first_name',
+                    'last_name',
+                    'phone',
+                    'country',
+                    'language',
+                    'source_name',
+                    'load_number',
+                    'delivery_row_number',
+                    'row_hash',
+                    'is_vip',
+                    'opted_in_at',
+                    'created_at',
+                    'last_changed_at',
+                    'received_at',
+                ],
+                'speaks': {
+                    'member_id': "unique_email_id",
+                },
+            },
+        ],
         'support_tickets': [
             {
                 'source': 'zendesk',

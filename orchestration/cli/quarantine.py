@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import click
 
 from orchestration.cli.common import echo_json, echo_table, settings_of
+
+
+def _about_rows(act: Callable[..., None]) -> Callable[..., None]:
+    """What every act on rows is told: which rows, why, and how to report."""
+    for given in (
+        click.pass_context,
+        click.option("--json", "as_json", is_flag=True, help="Report as JSON."),
+        click.option("--reason", help="Kept with the act."),
+        click.option("--rule", help="Only rows that broke this rule."),
+        click.argument("what"),
+    ):
+        act = given(act)
+    return act
 
 
 @click.group("quarantine")
@@ -76,11 +90,7 @@ def show_rows(
 
 
 @command.command("replay")
-@click.argument("what")
-@click.option("--rule", help="Only rows that broke this rule.")
-@click.option("--reason", help="Kept with the act.")
-@click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
-@click.pass_context
+@_about_rows
 def replay(
     context: click.Context, what: str, rule: str | None, reason: str | None, as_json: bool
 ) -> None:
@@ -92,11 +102,7 @@ def replay(
 
 
 @command.command("discard")
-@click.argument("what")
-@click.option("--rule", help="Only rows that broke this rule.")
-@click.option("--reason", help="Kept with the act.")
-@click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
-@click.pass_context
+@_about_rows
 def discard(
     context: click.Context, what: str, rule: str | None, reason: str | None, as_json: bool
 ) -> None:

@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 
+from orchestration.connectors.elt_airbyte import AIRBYTE
+from orchestration.connectors.elt_hubspot import HUBSPOT
+from orchestration.connectors.elt_intercom import INTERCOM
 from orchestration.connectors.elt_mailchimp import MAILCHIMP
+from orchestration.connectors.elt_more import KLAVIYO, QUALTRICS
+from orchestration.connectors.elt_salesforce import SALESFORCE
 from orchestration.connectors.elt_zendesk import ZENDESK, Mapped
 from orchestration.connectors.entries import EltEntry
 from orchestration.connectors.feeds import Page, Position, PositionLost
@@ -27,7 +32,16 @@ from orchestration.ingest.contracts import Contract
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VENDORS: Mapping[str, Mapping[str, Mapped]] = {"mailchimp": MAILCHIMP, "zendesk": ZENDESK}
+FIVETRAN: Mapping[str, Mapping[str, Mapped]] = {
+    "hubspot": HUBSPOT,
+    "intercom": INTERCOM,
+    "klaviyo": KLAVIYO,
+    "mailchimp": MAILCHIMP,
+    "qualtrics": QUALTRICS,
+    "salesforce": SALESFORCE,
+    "zendesk": ZENDESK,
+}
+TOOLS = {"airbyte": AIRBYTE, "fivetran": FIVETRAN}
 _BATCH = 50_000
 # Times of the tool are UTC without saying so. A row that it marks as deleted bears the time of its
 # last version: the deletion is of the time at which the tool wrote it.
@@ -47,12 +61,12 @@ class EltFeed:
     def __init__(self, entry: EltEntry, contract: Contract) -> None:
         self._entry = entry
         self._contract = contract
-        known = VENDORS[entry.vendor]
+        known = TOOLS[entry.tool].get(entry.vendor, {})
         if contract.entity not in known:
             raise JourneylineError(
                 f"{entry.vendor} of {entry.tool} has no table {contract.entity} that we read.",
                 f"connector of {contract.source} in orchestration/config/sources.yml",
-                f"It has {', '.join(known)}.",
+                f"It has {', '.join(known) or 'none'}.",
                 EXIT_USAGE,
             )
         self._mapped = known[contract.entity]

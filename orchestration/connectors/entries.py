@@ -197,8 +197,10 @@ class EltEntry(_Entry):
     """
 
     kind: Literal["elt"]
-    tool: Literal["fivetran"]
-    vendor: Literal["mailchimp", "zendesk"]
+    tool: Literal["airbyte", "fivetran"]
+    vendor: Literal[
+        "hubspot", "intercom", "klaviyo", "mailchimp", "qualtrics", "salesforce", "zendesk"
+    ]
     folder: str | None = None
     file_name: str = Field(default="{table}.csv", pattern=r"^[^{}/]*\{table\}[^{}/]*\.csv$")
     url_from: Variable | None = None

@@ -33,12 +33,18 @@ FEEDS = (
     "crm_companies",
     "crm_contacts",
     "email_activities",
+    "email_members",
     "support_tickets",
     "support_users",
     "survey_responses",
 )
 CLASSIFICATIONS = ("public", "internal", "confidential", "direct_identifier")
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# Parts of a time's form, and what strptime calls them; it takes one digit or two.
+_TIME_SIGNS = {
+    **{"yyyy": "%Y", "MM": "%m", "M": "%m", "dd": "%d", "d": "%d", "HH": "%H", "H": "%H"},
+    **{"hh": "%I", "h": "%I", "mm": "%M", "ss": "%S", "a": "%p"},
+}
 _DECIMAL = re.compile(r"decimal\(\d+, ?\d+\)")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -58,6 +64,7 @@ class Column:
         allowed_values: The closed set of values; empty when any value is right.
         default_zone: Zone of timestamps that carry none; without it they are refused.
         aliases: Other paths that the value may be found under, such as a name of former times.
+        time_format: How a time is written, in strptime's signs; None means as ISO 8601 has it.
         epoch_zone: Zone whose wall clock seconds since 1970 count; None means UTC, as it should be.
     """
 
@@ -72,6 +79,7 @@ class Column:
     default_zone: str | None = None
     aliases: tuple[str, ...] = ()
     epoch_zone: str | None = None
+    time_format: str | None = None
 
     @property
     def is_identifier(self) -> bool:
@@ -259,7 +267,19 @@ def _column(path: Path, item: SchemaProperty) -> Column:
         default_zone=(item.logicalTypeOptions or {}).get("defaultTimezone"),
         aliases=_aliases(path, item),
         epoch_zone=(item.logicalTypeOptions or {}).get("epochTimezone"),
+        time_format=_time_format(path, item),
     )
+
+
+def _time_format(path: Path, item: SchemaProperty) -> str | None:
+    """A form such as `M/d/yyyy h:mm:ss a`, as strptime writes it."""
+    form = (item.logicalTypeOptions or {}).get("format")
+    if form is None or item.logicalType != "timestamp":
+        return None
+    signs = re.sub(r"[A-Za-z]+", lambda word: _TIME_SIGNS.get(word.group(), "?"), str(form))
+    if "?" in signs:
+        raise _broken(path, f"{item.name}: format {form!r} has a part that is not known")
+    return signs
 
 
 def _aliases(path: Path, item: SchemaProperty) -> tuple[str, ...]:

@@ -356,6 +356,10 @@ def _cast_instant(column: Column, text: str) -> str:
     if column.epoch_zone is not None:
         epoch = f"timezone({literal(column.epoch_zone)}, {epoch})::timestamp"
     cases += f" when {text}[5] <> '-' and {_IS_EPOCH.format(text)} then {epoch}"
+    if column.time_format is not None:
+        parsed = f"try_strptime({text}, {literal(column.time_format)})"
+        local = f"timezone({literal(column.default_zone or 'UTC')}, {parsed})::timestamp"
+        cases += f" when {parsed} is not null then {local}"
     if column.default_zone is not None:
         local = f"timezone({literal(column.default_zone)}, try_cast({text} as timestamp))"
         cases += f" when strlen({text}) >= 10 then {local}::timestamp"

@@ -1,4 +1,4 @@
-"""Tables that Fivetran landed of Zendesk: from files, from PostgreSQL, and real ones."""
+"""Tables that Fivetran and Airbyte landed: from files, from PostgreSQL, and real ones."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CHANGE = {"_fivetran_synced": SYNCED, "ticket_id": "7", "field_name": "status", 
 
 
 def write(folder: Path, table: str, rows: list[dict[str, Any]], mark: str = "\ufeff") -> None:
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{table}.csv").open("w", encoding="utf-8", newline="") as file:
         file.write(mark)
         writer = csv.DictWriter(file, list(rows[0]))
@@ -42,10 +42,13 @@ def write(folder: Path, table: str, rows: list[dict[str, Any]], mark: str = "\uf
         writer.writerows(rows)
 
 
-def project(home: Path, *tables: str, vendor: str = "zendesk", **place: str) -> Settings:
-    entry = {"kind": "elt", "tool": "fivetran", "vendor": vendor}
+def project(
+    home: Path, *tables: str, vendor: str = "zendesk", tool: str = "fivetran", **place: str
+) -> Settings:
+    entry = {"kind": "elt", "tool": tool, "vendor": vendor}
     given = place or {"folder": str(home / "tables")}
-    return project_with(home, vendor, {**entry, **given, "tables": {table: {} for table in tables}})
+    tables_of = {table: {} for table in tables}
+    return project_with(home, vendor, {**entry, **given, "tables": tables_of}, enabled=True)
 
 
 def raw(settings: Settings, query: str) -> list[tuple]:
@@ -232,3 +235,221 @@ def test_every_row_of_real_e_mail_tables_is_accounted_for(
     # Four of the addresses are no members any more: they were sent four mails and opened one.
     known = "select count(unique_email_id), count(*) from raw.mailchimp__email_activity"
     assert raw(settings, known) == [(31, 36)]
+
+
+LEDGER = """select entity, landed_count, accepted_count, quarantined_count, duplicate_count
+    from ingest.deliveries order by entity"""
+
+
+@pytest.mark.parametrize(
+    ("vendor", "file_name", "expected"),
+    [
+        (
+            "hubspot",
+            "{table}_data.csv",
+            [
+                ("companies", 24, 24, 0, 0),
+                ("contacts", 22, 22, 0, 0),
+                ("email_events", 100, 100, 0, 0),
+                ("owners", 100, 100, 0, 0),
+            ],
+        ),
+        (
+            "salesforce",
+            "sf_{table}_data.csv",
+            [
+                ("accounts", 10, 10, 0, 0),
+                ("contacts", 4, 4, 0, 0),
+                ("opportunities", 10, 10, 0, 0),
+            ],
+        ),
+        (
+            "intercom",
+            "{table}_data.csv",
+            [("contacts", 9, 9, 0, 0), ("conversations", 9, 9, 0, 0)],
+        ),
+        ("klaviyo", "{table}.csv", [("email_events", 4, 4, 0, 0), ("members", 2, 2, 0, 0)]),
+        ("qualtrics", "{table}.csv", [("responses", 5, 5, 0, 0)]),
+    ],
+)
+def test_every_row_of_real_tables_of_more_vendors_is_accounted_for(
+    tmp_path: Path, shared_data: Path, vendor: str, file_name: str, expected: list[tuple]
+) -> None:
+    place = {"folder": str(shared_data / "landed" / vendor), "file_name": file_name}
+    entities = [entity for entity, *_ in expected]
+    settings = project(tmp_path, *entities, vendor=vendor, **place)
+    report = fetch_tables(settings, (), lambda line: None, lambda: NIGHT)
+    assert [one.error for one in report] == [None] * len(expected)
+    load_deliveries(settings, None)
+    assert raw(settings, LEDGER) == expected
+
+
+def test_real_deletions_and_merges_of_hubspot_and_salesforce_are_read(
+    tmp_path: Path, shared_data: Path
+) -> None:
+    landed = shared_data / "landed"
+    place = {"folder": str(landed / "hubspot"), "file_name": "{table}_data.csv"}
+    settings = project(tmp_path / "h", "contacts", "email_events", vendor="hubspot", **place)
+    fetch_tables(settings, (), lambda line: None, lambda: NIGHT)
+    load_deliveries(settings, None)
+    merged = """select contact_id, merged_contact_ids from raw.hubspot__contacts
+        where merged_contact_ids is not null order by 1 limit 1"""
+    assert raw(settings, merged) == [("78971951", "76340251;46897301;76226001")]
+    opened = "select action, count(*) from raw.hubspot__email_events group by all order by all"
+    assert sum(count for _, count in raw(settings, opened)) == 100
+    place = {"folder": str(landed / "salesforce"), "file_name": "sf_{table}_history_data.csv"}
+    settings = project(tmp_path / "s", "accounts", vendor="salesforce", **place)
+    fetch_tables(settings, (), lambda line: None, lambda: NIGHT)
+    load_deliveries(settings, None)
+    gone = "select is_archived, count(*) from raw.salesforce__accounts group by all order by all"
+    assert raw(settings, gone) == [(False, 1), (True, 9)]
+
+
+def test_a_contact_of_intercom_without_an_active_version_was_deleted_when_its_last_one_ended(
+    tmp_path: Path,
+) -> None:
+    first = {
+        "id": "c1",
+        "role": "user",
+        "email": "x@example.org",
+        "created_at": "2020-03-01 10:00:00",
+        "updated_at": "2020-03-02 10:00:00",
+        "_fivetran_synced": SYNCED,
+        "_fivetran_active": "false",
+        "_fivetran_end": "2020-03-03 09:59:59",
+    }
+    second = {**first, "updated_at": "2020-03-03 10:00:00", "_fivetran_end": "2020-03-04 10:00:00"}
+    kept = {**first, "id": "c2", "_fivetran_active": "true", "_fivetran_end": "9999-12-31 23:59:59"}
+    write(tmp_path / "tables", "contact_history", [first, second, kept])
+    settings = project(tmp_path, "contacts", vendor="intercom")
+    fetch(settings, "intercom/contacts")
+    load_deliveries(settings, None)
+    query = """select user_id, is_active, updated_at::text from raw.intercom__contacts
+        order by user_id, updated_at"""
+    assert raw(settings, query) == [
+        ("c1", True, "2020-03-02 10:00:00"),
+        ("c1", True, "2020-03-03 10:00:00"),
+        ("c1", False, "2020-03-04 10:00:00"),
+        ("c2", True, "2020-03-02 10:00:00"),
+    ]
+
+
+def test_a_merge_audit_of_hubspot_and_the_property_are_one_list(tmp_path: Path) -> None:
+    contact = {
+        "id": "1",
+        "_fivetran_synced": SYNCED,
+        "_fivetran_deleted": "FALSE",
+        "property_email": "x@example.org",
+        "property_hs_merged_object_ids": "2",
+        "property_createdate": "2020-03-01 10:00:00",
+    }
+    gone = {**contact, "id": "9", "_fivetran_deleted": "TRUE", "property_hs_merged_object_ids": ""}
+    write(tmp_path / "tables", "contact", [contact, gone])
+    audit = {"canonical_vid": "1", "_fivetran_synced": SYNCED}
+    merges = [{**audit, "vid_to_merge": "4"}, {**audit, "vid_to_merge": "3"}]
+    write(tmp_path / "tables", "contact_merge_audit", merges)
+    settings = project(tmp_path, "contacts", vendor="hubspot")
+    fetch(settings, "hubspot/contacts")
+    load_deliveries(settings, None)
+    query = """select contact_id, merged_contact_ids, is_archived from raw.hubspot__contacts
+        order by contact_id"""
+    assert raw(settings, query) == [("1", "2;3;4", False), ("9", None, True)]
+
+
+AIRBYTE = {"_airbyte_raw_id": "r1", "_airbyte_extracted_at": "2020-03-05 05:03:34.208+00"}
+
+
+def test_airbyte_s_rows_are_what_the_api_answered(tmp_path: Path) -> None:
+    ticket = {
+        **AIRBYTE,
+        "id": "35436",
+        "status": "open",
+        "via": '{"channel":"web","source":{"from":{}}}',
+        "tags": '["b","a"]',
+        "subject": "[urgent] help",
+        "requester_id": "20978392",
+        "created_at": "2009-07-20T22:55:29Z",
+        "updated_at": "2011-05-05T10:38:52Z",
+    }
+    gone = {**ticket, "id": "35437", "status": "deleted"}
+    write(tmp_path / "tables", "tickets", [ticket, gone])
+    settings = project(tmp_path, "tickets", tool="airbyte")
+    assert fetch(settings, "zendesk/tickets").records == 2
+    first = landed_records(settings)[0]
+    assert (first["via"]["channel"], first["tags"]) == ("web", ["b", "a"])
+    assert not any(name.startswith("_airbyte") for name in first)
+    assert load_deliveries(settings, None).accepted == 2
+    found = "select ticket_id, channel, subject, status from raw.zendesk__tickets order by 1"
+    assert raw(settings, found) == [
+        ("35436", "web", "[urgent] help", "open"),
+        ("35437", "web", "[urgent] help", "deleted"),
+    ]
+
+
+def test_airbyte_s_hubspot_and_salesforce_load_by_the_same_mapping(tmp_path: Path) -> None:
+    contact = {
+        **AIRBYTE,
+        "id": "101",
+        "archived": "false",
+        "createdAt": "2020-03-01T10:00:00.000Z",
+        "updatedAt": "2020-03-02T10:00:00.000Z",
+        "properties": '{"email":"x@example.org","hs_merged_object_ids":"7;8"}',
+    }
+    write(tmp_path / "h" / "tables", "contacts", [contact])
+    settings = project(tmp_path / "h", "contacts", vendor="hubspot", tool="airbyte")
+    fetch(settings, "hubspot/contacts")
+    load_deliveries(settings, None)
+    found = "select contact_id, email, merged_contact_ids, is_archived from raw.hubspot__contacts"
+    assert raw(settings, found) == [("101", "x@example.org", "7;8", False)]
+    case = {
+        **AIRBYTE,
+        "Id": "500A",
+        "ContactId": "003A",
+        "Status": "New",
+        "IsDeleted": "true",
+        "CreatedDate": "2020-03-01T10:00:00.000+00:00",
+        "SystemModstamp": "2020-03-02T10:00:00.000+00:00",
+    }
+    write(tmp_path / "s" / "tables", "Case", [case])
+    settings = project(tmp_path / "s", "cases", vendor="salesforce", tool="airbyte")
+    fetch(settings, "salesforce/cases")
+    load_deliveries(settings, None)
+    found = "select ticket_id, requester_id, is_deleted from raw.salesforce__cases"
+    assert raw(settings, found) == [("500A", "003A", True)]
+
+
+def test_a_table_that_the_tool_has_no_mapping_for_is_named(tmp_path: Path) -> None:
+    settings = project(tmp_path, "members", vendor="mailchimp", tool="airbyte")
+    with pytest.raises(JourneylineError, match="mailchimp of airbyte has no table members"):
+        fetch(settings, "mailchimp/members")
+
+
+def test_only_a_question_of_the_kind_nps_gives_an_answer_of_qualtrics_a_score(
+    tmp_path: Path,
+) -> None:
+    tables = tmp_path / "tables"
+    answer = {
+        "id": "R1",
+        "survey_id": "S1",
+        "recipient_email": "x@example.org",
+        "finished": "1",
+        "recorded_date": "2020-03-04 10:00:00.000000",
+        "_fivetran_synced": SYNCED,
+    }
+    write(tables, "survey_response", [answer, {**answer, "id": "R2", "finished": "0"}])
+    # The same question id in another survey is another question.
+    kinds = [("Q1", "S1", "NPS"), ("Q2", "S1", "SAVR"), ("Q2", "S2", "NPS")]
+    write(tables, "question", [{"id": q, "survey_id": s, "selector": k} for q, s, k in kinds])
+    said = [("R1", "Q1", "9"), ("R1", "Q2", "1"), ("R2", "Q2", "2")]
+    write(
+        tables,
+        "question_response",
+        [{"response_id": r, "question_id": q, "value": v} for r, q, v in said],
+    )
+    settings = project(tmp_path, "responses", vendor="qualtrics")
+    fetch(settings, "qualtrics/responses")
+    load_deliveries(settings, None)
+    query = (
+        "select response_id, survey, score, is_finished from raw.qualtrics__responses order by 1"
+    )
+    assert raw(settings, query) == [("R1", "nps", 9, True), ("R2", None, None, False)]

@@ -10,7 +10,10 @@ from orchestration.settings import Settings
 
 pytestmark = pytest.mark.slow
 
-VENDORS = ("snowplow", "mixpanel", "mparticle", "salesforce", "pipedrive", "intercom")
+VENDORS = (
+    *("snowplow", "mixpanel", "mparticle", "salesforce", "pipedrive", "intercom"),
+    *("klaviyo", "sfmc", "delighted", "qualtrics", "mentions"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -170,3 +173,44 @@ def test_a_marketing_mail_of_hubspot_belongs_to_whoever_bears_the_address(
         "select reason, count(*) from fct_unattributed_touchpoints"
         " where source = 'hubspot' group by all",
     ) == [("unknown_record", 1)]
+
+
+def test_what_names_a_profile_or_its_address_belongs_to_the_profile(company: Settings) -> None:
+    assert customers(company, "klaviyo") == [["klaviyo/members/01F3A"]]
+    found = published(
+        company,
+        "select source, touchpoint_type, strftime(occurred_at, '%m-%d %H:%M'), channel, campaign_id"
+        " from fct_touchpoints where customer_id in"
+        " (select customer_id from bridge_customer_records where source = 'klaviyo')"
+        " order by source, occurred_at",
+    )
+    assert found == [
+        ("delighted", "survey_answered", "03-01 09:10", "survey", None),
+        ("klaviyo", "email_sent", "03-01 09:00", "email", "WM1"),
+        ("klaviyo", "email_opened", "03-01 09:01", "email", "WM1"),
+        ("klaviyo", "email_clicked", "03-01 09:02", "email", "F1"),
+        ("mentions", "brand_mentioned", "03-01 11:00", "social", None),
+        ("qualtrics", "survey_answered", "03-01 10:30", "survey", None),
+        # six hours behind UTC in winter and in summer
+        ("sfmc", "email_sent", "03-01 15:15", "email", "55"),
+        ("sfmc", "email_opened", "07-01 18:05", "email", "55"),
+        ("sfmc", "email_clicked", "07-01 18:06", "email", "55"),
+        ("sfmc", "email_unsubscribed", "07-01 18:07", "email", "55"),
+    ]
+    assert published(
+        company,
+        "select source, touchpoint_type, reason from fct_unattributed_touchpoints"
+        " where source in ('sfmc', 'delighted', 'mentions', 'qualtrics') order by all",
+    ) == [
+        ("delighted", "survey_answered", "unknown_record"),
+        ("mentions", "brand_mentioned", "no_handle"),
+        ("sfmc", "email_bounced", "unknown_record"),
+    ]
+
+
+def test_a_recommendation_score_counts_in_the_kpi_whoever_asked_for_it(company: Settings) -> None:
+    assert published(
+        company,
+        "select value from fct_kpi_values where kpi = 'nps' and grain = 'month'"
+        " and slice_type = 'all'",
+    ) == [(0.0,)]

@@ -454,3 +454,22 @@ def test_seconds_of_a_wall_clock_are_of_the_zone_that_the_contract_names(tmp_pat
         ("2025-01-15 15:00:00",),
         ("2025-07-15 14:00:00",),
     ]
+
+
+def test_a_time_is_read_in_the_form_and_the_zone_that_the_contract_names(tmp_path: Path) -> None:
+    settings = project(tmp_path, "zendesk/groups", rateBound=1.0)
+    contract = settings.contracts / "sources" / "zendesk.groups.odcs.yaml"
+    document = yaml.safe_load(contract.read_text("utf-8"))
+    for column in document["schema"][0]["properties"]:
+        if column["name"] == "updated_at":
+            form = {"format": "M/d/yyyy h:mm:ss a", "defaultTimezone": "Etc/GMT+6"}
+            column["logicalTypeOptions"] = form
+    contract.write_text(yaml.safe_dump(document), "utf-8")
+    times = {1: "3/4/2025 9:05:02 AM", 2: "12/31/2025 11:00:00 PM", 3: "31/12/2025 1:00:00 AM"}
+    land(settings, "zendesk/groups", lines([group(n, updated_at=t) for n, t in times.items()]))
+    report = load_deliveries(settings, None)
+    assert (report.accepted, report.quarantined) == (2, 1)
+    assert ask(settings, "select updated_at::text from raw.zendesk__groups order by 1") == [
+        ("2025-03-04 15:05:02",),
+        ("2026-01-01 05:00:00",),
+    ]

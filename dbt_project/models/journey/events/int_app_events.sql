@@ -68,6 +68,9 @@ events_described as (
             'touchpoint_type': 'events_with_codes.touchpoint_type',
             'record_key': "events_with_codes.source || '/users/' || events_with_codes.user_id",
             'anonymous_id': 'events_with_codes.anonymous_id',
+            'email': 'case when coalesce(events_with_codes.user_id,'
+                ~ ' events_with_codes.anonymous_id) is null then '
+                ~ normalised_email('events_with_codes.email') ~ ' end',
             'direction': "case when events_with_codes.touchpoint_type = 'push_sent'"
                 ~ " then 'outbound' else 'inbound' end",
             'trigger_kind': "case when events_with_codes.touchpoint_type = 'push_sent'"
@@ -76,7 +79,8 @@ events_described as (
                 ~ " then 'system' else 'customer' end",
             'region': "case when events_with_codes.locale like '%-__'"
                 ~ " then upper(split_part(events_with_codes.locale, '-', -1)) end",
-            'channel': "case when events_with_codes.touchpoint_type in ('push_sent',"
+            'channel': "case when events_with_codes.channel is not null then"
+                ~ " events_with_codes.channel when events_with_codes.touchpoint_type in ('push_sent',"
                 ~ " 'push_opened') then 'push' when events_with_codes.device_type in"
                 ~ " ('ios', 'android', 'mobile_app') then 'app' else 'web' end",
             'device_type': 'events_with_codes.device_type',

@@ -9,7 +9,9 @@ delivered_responses as (
 
 responses as (
     select * from delivered_responses
-    where {{ newly_loaded() }}
+    where
+        {{ newly_loaded() }}
+        and coalesce(is_finished, true)
 ),
 
 responses_described as (

@@ -14,6 +14,7 @@ contacts as (
         _load_number as load_number,
         _row_number as delivery_row_number,
         _row_hash as row_hash,
+        is_active,
         created_at,
         updated_at,
         _received_at as received_at,

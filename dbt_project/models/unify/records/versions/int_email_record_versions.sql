@@ -2,30 +2,16 @@
 with
 
 members as (
-    select
-        unique_email_id,
-        email,
-        status,
-        first_name,
-        last_name,
-        phone,
-        country,
-        language,
-        load_number,
-        row_hash,
-        created_at,
-        last_changed_at,
-        received_at,
-    from {{ ref('stg_mailchimp__members') }}
+    {{- stacked_email_members() }}
 ),
 
 record_versions as (
     select
         {{- record_version_columns({
-            'record_key': "'mailchimp/members/' || members.unique_email_id",
-            'source': "'mailchimp'",
-            'entity': "'members'",
-            'record_id': 'members.unique_email_id',
+            'record_key': "members.source || '/' || members.entity || '/' || members.member_id",
+            'source': 'members.source',
+            'entity': 'members.entity',
+            'record_id': 'members.member_id',
             'email': 'members.email',
             'phone': 'members.phone',
             'first_name': 'members.first_name',
