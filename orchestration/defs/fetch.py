@@ -56,7 +56,7 @@ def fetch_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     return [
         dg.ScheduleDefinition(
             name=JOB,
-            job=job,
+            job_name=job.name,
             cron_schedule="0 1 * * *",
             execution_timezone="UTC",
             default_status=dg.DefaultScheduleStatus.RUNNING,

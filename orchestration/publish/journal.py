@@ -111,6 +111,15 @@ def pins(settings: Settings) -> dict[str, dict[str, Any]]:
     return pinned
 
 
+def manifest_hash(settings: Settings, release_id: str) -> str | None:
+    """SHA-256 of the manifest that a release was published with; None for a twin."""
+    for act in carried_out(settings):
+        if act["act"] == PUBLISH and act["release_id"] == release_id:
+            stated = act.get("manifest_sha256")
+            return None if stated is None else str(stated)
+    return None
+
+
 def carried_out(settings: Settings) -> list[dict[str, Any]]:
     """Every act that was carried out, oldest first: those whose flip never came are left out."""
     return _carried_out(read_acts(settings), current_release(settings))

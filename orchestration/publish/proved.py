@@ -60,11 +60,7 @@ def evidence(settings: Settings, known: Mapping[str, Any], staged: Staged) -> Ev
 def _is_as_published(settings: Settings) -> bool | None:
     """Whether the served manifest is the one the journal names; None where it names none."""
     release = settings.current.resolve()
-    stated = {
-        act["release_id"]: act.get("manifest_sha256")
-        for act in journal.carried_out(settings)
-        if act["act"] == journal.PUBLISH
-    }.get(release.name)
+    stated = journal.manifest_hash(settings, release.name)
     return None if stated is None else files.sha256_of(release / manifest.FILE_NAME) == stated
 
 

@@ -124,7 +124,7 @@ def show_release(settings: Settings, release_id: str | None = None) -> dict[str,
 
 
 def verify_release(settings: Settings, release_id: str | None = None) -> Verification:
-    """Compare every file with the manifest's SHA-256, and open the DuckDB file.
+    """Compare files with the manifest's SHA-256, it with the journal's; open the DuckDB file.
 
     Raises:
         JourneylineError: There is no such release (exit 2), or it is not what was published
@@ -138,6 +138,9 @@ def verify_release(settings: Settings, release_id: str | None = None) -> Verific
     for name in sorted(present & set(stated)):
         if files.sha256_of(folder / name) != stated[name]["sha256"]:
             problems.append(f"{name} has other bytes than were published.")
+    published = journal.manifest_hash(settings, folder.name)
+    if published not in (None, files.sha256_of(folder / manifest.FILE_NAME)):
+        problems.append(f"{manifest.FILE_NAME} is not the one that was published.")
     if not problems:
         problems += opening_problems(folder)
     if problems:

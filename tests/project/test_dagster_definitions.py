@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import warnings
+from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 from definitions_snapshot import PATH, lines_of
 
 from orchestration.defs.assembly import assemble
@@ -128,3 +131,23 @@ def test_the_release_cannot_be_asked_for_without_its_checks(
     job = definitions.resolve_job_def("nightly")
     with pytest.raises(dg.DagsterInvalidSubsetError, match="publish_release"):
         job.get_subset(asset_selection=chosen, asset_check_selection=checks)
+
+
+def test_a_company_with_a_connector_has_one_fetch_job_and_its_schedule(tmp_path: Path) -> None:
+    """The job was once made twice, for itself and for its schedule: then nothing loaded."""
+    root = tmp_path / "project"
+    shutil.copytree(REPO_ROOT / "orchestration" / "config", root / "orchestration" / "config")
+    for name in ("dbt_project", "data_contracts"):
+        (root / name).symlink_to(REPO_ROOT / name)
+    path = root / "orchestration" / "config" / "sources.yml"
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    document["sources"][0]["connector"] = {
+        "kind": "hubspot",
+        "url": "http://127.0.0.1:9",
+        "auth": {"kind": "bearer", "token_from": "HUBSPOT_TOKEN"},
+        "tables": {"owners": {}},
+    }
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    connected = assemble(Settings(home=tmp_path / "home", repo_root=root)).get_repository_def()
+    assert {job.name for job in connected.get_all_jobs()} >= {"fetch", "nightly"}
+    assert connected.get_schedule_def("fetch").job_name == "fetch"

@@ -18,7 +18,7 @@ from orchestration.gate.contracts import load_product_contracts
 from orchestration.gate.operator import Operator
 from orchestration.publish import files, manifest, proved
 from orchestration.publish.publisher import publish
-from orchestration.publish.releases import show_release
+from orchestration.publish.releases import show_release, verify_release
 from orchestration.publish.replacing import relocate_releases
 from orchestration.publish.staging import stage
 from orchestration.settings import Settings
@@ -208,6 +208,8 @@ def test_an_edited_file_whose_manifest_was_edited_too_is_neither_linked_nor_beli
         content = json.loads((release / "manifest.json").read_text())
         content["files"][name]["sha256"] = files.sha256_of(release / name)
         (release / "manifest.json").write_text(json.dumps(content))
+    with pytest.raises(JourneylineError, match=r"manifest\.json is not the one"):
+        verify_release(settings)
     publishing.add_night(settings)
     publish(settings, "run-3")
     assert settings.current.resolve() != release
