@@ -139,6 +139,7 @@
         ('occurred_at', 'timestamp'),
         ('received_at', 'timestamp'),
         ('load_number', 'integer'),
+        ('row_hash', 'text'),
     ]) }}
 {%- endmacro %}
 

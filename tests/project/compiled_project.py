@@ -48,7 +48,12 @@ def compiled_models(settings: Settings, manifest: Any, *, incremental: bool) -> 
     Returns:
         Compiled SQL by the model's name.
     """
-    copied = manifest.deepcopy()
+    # dbt 1.11 cannot copy a manifest with disabled nodes.
+    disabled, manifest.disabled = manifest.disabled, {}
+    try:
+        copied = manifest.deepcopy()
+    finally:
+        manifest.disabled = disabled
     neutral = 0
     for unique_id, macro in copied.macros.items():
         if macro.package_name == "journeyline" and macro.name.startswith("duckdb__"):

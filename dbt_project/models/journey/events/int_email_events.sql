@@ -44,8 +44,8 @@ activities_named as (
         -- Where a vendor has ids for events, they tell them apart, else what happened does.
         coalesce(
             activities.event_id,
-            activities.campaign_id
-            || '|' || coalesce(activities.member_id, activities.email)
+            coalesce(activities.campaign_id, '')
+            || '|' || coalesce(activities.member_id, activities.email, activities.row_hash)
             || '|' || activities.action
             || '|' || cast({{ epoch_milliseconds('activities.occurred_at') }} as {{ text }})
             || '|' || coalesce(activities.url, '')

@@ -1,0 +1,103 @@
+"""Real tables that Fivetran landed reach profiles and touchpoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from vendor_company import NIGHT, published, switched_on
+
+from orchestration.connectors.run import fetch_tables
+from orchestration.pipeline.night import run_nights
+from orchestration.settings import Settings
+
+pytestmark = pytest.mark.slow
+
+TABLES = {
+    "hubspot": ("{table}_data.csv", ("contacts", "companies", "owners", "email_events")),
+    "salesforce": ("sf_{table}_data.csv", ("contacts", "accounts", "opportunities")),
+    "intercom": ("{table}_data.csv", ("contacts", "conversations")),
+    "klaviyo": ("{table}.csv", ("members", "email_events")),
+    "qualtrics": ("{table}.csv", ("responses",)),
+    "zendesk": ("{table}_data.csv", ("users", "tickets", "comments", "ticket_events", "groups")),
+    "mailchimp": ("{table}.csv", ("members", "campaigns", "email_activity")),
+}
+
+
+@pytest.fixture(scope="module")
+def company(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """One night of all real tables together."""
+    settings = switched_on(tmp_path_factory.mktemp("landed"), *TABLES)
+    path = settings.config / "sources.yml"
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for source in document["sources"]:
+        if source["name"] in TABLES:
+            file_name, entities = TABLES[source["name"]]
+            source["connector"] = {
+                "kind": "elt",
+                "tool": "fivetran",
+                "vendor": source["name"],
+                "folder": str(shared_data / "landed" / source["name"]),
+                "file_name": file_name,
+                "tables": {entity: {} for entity in entities},
+            }
+    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    fetched = fetch_tables(settings, (), lambda line: None, lambda: NIGHT)
+    assert {one.table: one.error for one in fetched if one.error} == {}
+    run_nights(settings)
+    return settings
+
+
+def test_every_row_is_accounted_for_and_none_is_quarantined(company: Settings) -> None:
+    ledger = (
+        "select count(*), sum(quarantined_count),"
+        " sum(landed_count - accepted_count - duplicate_count) from _inputs"
+    )
+    tables = sum(len(entities) for _, entities in TABLES.values())
+    assert published(company, ledger) == [(tables, 0, 0)]
+
+
+def test_contacts_that_hubspot_merged_are_one_customer(company: Settings) -> None:
+    merged = (
+        "select list(distinct record_id order by record_id), count(distinct customer_id)"
+        " from bridge_customer_records where source = 'hubspot'"
+        " and record_id in ('78971951', '76340251', '46897301', '76226001')"
+    )
+    ((records, customers),) = published(company, merged)
+    assert (sorted(records), customers) == (["46897301", "76226001", "76340251", "78971951"], 1)
+
+
+def test_the_tickets_that_were_not_deleted_are_touchpoints(company: Settings) -> None:
+    opened = "select {} from {} where source = 'zendesk' and touchpoint_type = 'ticket_opened'"
+    ((deleted,),) = published(
+        company,
+        opened.format("count(*)", "fct_unattributed_touchpoints") + " and reason = 'deleted'",
+    )
+    ((owned,),) = published(company, opened.format("count(*)", "fct_touchpoints"))
+    ((others,),) = published(
+        company,
+        opened.format("count(*)", "fct_unattributed_touchpoints") + " and reason <> 'deleted'",
+    )
+    assert (deleted, owned + others) == (2, 8)
+
+
+def test_accounts_that_were_deleted_are_archived(company: Settings) -> None:
+    archived = "select is_archived, count(*) from dim_accounts group by all order by all"
+    counts = dict(published(company, archived))
+    # Nine of Salesforce's ten are deleted; HubSpot's say for themselves.
+    assert counts[True] >= 9
+    assert counts[False] >= 1
+
+
+def test_mails_and_conversations_are_somebody_s_or_say_why_not(company: Settings) -> None:
+    whose = (
+        "select source, touchpoint_type, count(*) from (select source, touchpoint_type"
+        " from fct_touchpoints union all select source, touchpoint_type"
+        " from fct_unattributed_touchpoints) where source in ('intercom', 'klaviyo', 'qualtrics')"
+        " group by all order by all"
+    )
+    found = {(source, kind): count for source, kind, count in published(company, whose)}
+    assert found[("klaviyo", "email_sent")] == 3
+    assert found[("intercom", "ticket_opened")] == 2
+    assert ("qualtrics", "survey_answered") not in found
