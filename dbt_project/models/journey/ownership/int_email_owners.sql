@@ -54,7 +54,9 @@ bearers_ranked as (
         bearers_in_scope.*,
         row_number() over (
             partition by bearers_in_scope.source, bearers_in_scope.email
-            order by bearers_in_scope.valid_from nulls last, bearers_in_scope.record_key
+            order by
+                bearers_in_scope.valid_from nulls last,
+                bearers_in_scope.record_key nulls last
         ) as bearer_number,
     from bearers_in_scope
 ),
