@@ -49,7 +49,7 @@ SOURCES: list[tuple[Change, str | None, str, bool]] = [
      "decimal(18,4) became decimal(20,4)", False),
     (lambda c, d: c["refund_amount"].update(physicalType="decimal(18,6)"), "refund_amount",
      "decimal(18,4) became decimal(18,6)", True),
-    (lambda c, d: c["status"]["enum"].pop(), "status", "value closed removed", True),
+    (lambda c, d: c["status"]["enum"].pop(), "status", "value deleted removed", True),
     (lambda c, d: c["status"]["enum"].append({"value": "gone"}), "status", "value gone added",
      False),
     (lambda c, d: c["status"].pop("enum"), "status", "closed set dropped", False),
