@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -213,7 +214,8 @@ def test_a_person_who_was_erased_is_in_no_dump_of_the_follower(
 def dumped(url: str) -> str:
     """Everything on the server: all databases, roles and rows."""
     program = postgres_server.binaries() / "pg_dumpall"
-    done = subprocess.run([program, "-d", url], capture_output=True, check=True)
+    environment = {**os.environ, "PGPASSWORD": postgres_server.PASSWORD}
+    done = subprocess.run([program, "-d", url], capture_output=True, check=True, env=environment)
     return done.stdout.decode("utf-8").lower()
 
 
