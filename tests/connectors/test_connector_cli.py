@@ -102,7 +102,7 @@ def test_what_has_no_connector_is_wrong_usage(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"kind": "salesforce"}, "does not match any of the expected tags"),
+        ({"kind": "siebel"}, "does not match any of the expected tags"),
         ({"url": "desk.example.com"}, "String should match pattern"),
         ({"token": "abc"}, "Extra inputs are not permitted"),
         ({"auth": {**AUTH, "password_from": "hunter2"}}, "String should match pattern"),

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import json
+
 import duckdb
 import pytest
 from built_company import Built
 
 from orchestration import warehouse
+from orchestration.unify.dbt_plugin import register_normal_form
 
-# DuckDB's joins without an equality. A cross join with a table of one row is none of them.
+# DuckDB's joins without an equality. One with a table of one row (a clock, settings) is harmless.
 QUADRATIC = ("BLOCKWISE_NL_JOIN", "IE_JOIN", "PIECEWISE_MERGE_JOIN")
 
 
 def _quadratic_joins(connection: duckdb.DuckDBPyConnection, sql: str) -> list[str]:
-    plan = str(connection.execute(f"explain (format json) {sql}").fetchall())
-    return [join for join in QUADRATIC if f'"{join}"' in plan]
+    ((_, plan),) = connection.execute(f"explain (format json) {sql}").fetchall()
+    waiting, joins = json.loads(plan), []
+    while waiting:
+        step = waiting.pop()
+        sides = step.get("children", [])
+        rows = [side.get("extra_info", {}).get("Estimated Cardinality") for side in sides]
+        if step["name"] in QUADRATIC and "1" not in rows:
+            joins.append(step["name"])
+        waiting.extend(sides)
+    return joins
 
 
 def test_no_plan_compares_all_pairs(built: Built) -> None:
     compiled = sorted((built.settings.home / "dbt").rglob("compiled/*/models/**/*.sql"))
     models = [path for path in compiled if path.parent.suffix != ".yml"]
     connection = warehouse.connect(built.settings.warehouse, read_only=True)
+    register_normal_form(connection)
     try:
         found = {
             path.stem: joins

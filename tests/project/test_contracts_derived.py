@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from orchestration.errors import EXIT_USAGE, JourneylineError
 from orchestration.ingest.contracts import load_contracts
@@ -82,8 +83,13 @@ def test_a_vendor_that_is_switched_off_is_no_model_of_dbt(project: Settings) -> 
 
 
 def test_a_model_that_others_name_stays_while_its_source_is_off(project: Settings) -> None:
+    staging = project.dbt_project / "models" / "staging" / "mailchimp" / "_mailchimp.yml"
     switch(project, "mailchimp", "false")
-    assert sync_files(project) == []
+    assert staging in sync_files(project)
+    models = yaml.safe_load(staging.read_text("utf-8"))["models"]
+    off = {model["name"] for model in models if not model.get("config", {}).get("enabled", True)}
+    assert off == {"stg_mailchimp__members"}
+    assert "stg_mailchimp__campaigns" in {model["name"] for model in models}
 
 
 def test_a_run_refuses_feeds_that_are_behind_the_sources(project: Settings) -> None:

@@ -2,20 +2,23 @@
     Labels every node with the smallest node of its component.
 
     The model's SQL gives edges as (left_record_key, right_record_key); an edge of a node to itself
-    names a node that may have no other. The table has (record_key, cluster_key). Each round hooks
+    names a node that may have no other. The table has (record_key, cluster_key). Nodes are numbered
+    in their order, so that rounds compare numbers instead of text. Each round hooks
     every node to its smallest neighbour, follows the hooks to their roots (pointer jumping) and
     contracts the graph to those roots, until no link is left: a chain of any order and length
     takes a number of rounds that grows with the logarithm of its length, and the labels do not
     depend on order or engine.
 -#}
 {% materialization connected_components, default %}
+    {%- set numbers = component_helper(this, 'numbers') -%}
     {%- set links = component_helper(this, 'links') -%}
     {%- set labels = component_helper(this, 'labels') -%}
     {%- set roots = component_helper(this, 'roots') -%}
     {%- set spare = component_helper(this, 'spare') -%}
-    {%- set frame = begin_rounds([links, labels, roots, spare]) -%}
+    {%- set frame = begin_rounds([numbers, links, labels, roots, spare]) -%}
 
-    {%- do run_query(component_links_sql(links, sql)) -%}
+    {%- do run_query(component_numbers_sql(numbers, sql)) -%}
+    {%- do run_query(component_links_sql(links, numbers, sql)) -%}
     {%- do run_query(component_first_labels_sql(labels, links)) -%}
     {%- set found = namespace(rounds=0, links=component_count(links)) -%}
     {%- for _ in range(config.get('round_limit', 100)) if found.links -%}
@@ -33,21 +36,44 @@
         ) -%}
     {%- endif -%}
 
-    {{ return(end_rounds(frame, component_result_sql(labels, sql))) }}
+    {{ return(end_rounds(frame, component_result_sql(labels, numbers))) }}
 {% endmaterialization %}
 
 
+{#- Every node once, numbered in the order of the nodes: the smallest number is the smallest node. -#}
+{% macro component_numbers_sql(numbers, edges_sql) %}
+    create table {{ numbers }} as
+    with edges as ({{ edges_sql }}),
+
+    nodes as (
+        select edges.left_record_key as node from edges
+        union
+        select edges.right_record_key as node from edges
+    )
+
+    select nodes.node, row_number() over (order by nodes.node nulls last) as number
+    from nodes
+{% endmacro %}
+
+
 {#- Every edge in both directions, once, without the edges of a node to itself. -#}
-{% macro component_links_sql(links, edges_sql) %}
+{% macro component_links_sql(links, numbers, edges_sql) %}
     create table {{ links }} as
-    with edges as ({{ edges_sql }})
-    select edges.left_record_key as node, edges.right_record_key as neighbour
-    from edges
-    where edges.left_record_key <> edges.right_record_key
+    with edges as ({{ edges_sql }}),
+
+    numbered as (
+        select left_numbers.number as node, right_numbers.number as neighbour
+        from edges
+        inner join {{ numbers }} as left_numbers
+            on edges.left_record_key = left_numbers.node
+        inner join {{ numbers }} as right_numbers
+            on edges.right_record_key = right_numbers.node
+        where edges.left_record_key <> edges.right_record_key
+    )
+
+    select numbered.node, numbered.neighbour from numbered
     union
-    select edges.right_record_key as node, edges.left_record_key as neighbour
-    from edges
-    where edges.left_record_key <> edges.right_record_key
+    select numbered.neighbour as node, numbered.node as neighbour from numbered
 {% endmacro %}
 
 
@@ -117,16 +143,9 @@
 {% endmacro %}
 
 
-{% macro component_result_sql(labels, edges_sql) %}
-    with edges as ({{ edges_sql }}),
-
-    nodes as (
-        select edges.left_record_key as node from edges
-        union
-        select edges.right_record_key as node from edges
-    )
-
-    select nodes.node as record_key, coalesce(labels.label, nodes.node) as cluster_key
-    from nodes
-    left join {{ labels }} as labels on nodes.node = labels.node
+{% macro component_result_sql(labels, numbers) %}
+    select numbers.node as record_key, coalesce(smallest.node, numbers.node) as cluster_key
+    from {{ numbers }} as numbers
+    left join {{ labels }} as labels on numbers.number = labels.node
+    left join {{ numbers }} as smallest on labels.label = smallest.number
 {% endmacro %}

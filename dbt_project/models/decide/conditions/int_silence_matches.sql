@@ -1,8 +1,13 @@
 -- one row per condition that nothing has happened and customer for whom it holds at the as-of
+{%- set any_of_the_customer = "'*'" %}
 with
 
 conditions as (
-    select audience, condition_number, touchpoint_type, limit_days
+    select
+        audience,
+        condition_number,
+        coalesce(touchpoint_type, {{ any_of_the_customer }}) as listened_for,
+        limit_days,
     from {{ ref('stg_config__audience_conditions') }}
     where condition_kind = 'no_touchpoint'
 ),
@@ -20,6 +25,23 @@ latest_touchpoints as (
     from {{ ref('int_customer_latest_touchpoints') }}
 ),
 
+-- Without a type a condition listens for whatever the customer set off. As one equality: a choice
+-- between two conditions would compare every customer with every touchpoint.
+touchpoints_heard as (
+    select
+        latest_touchpoints.customer_id,
+        latest_touchpoints.touchpoint_type as heard,
+        latest_touchpoints.latest_at,
+    from latest_touchpoints
+    union all
+    select
+        latest_touchpoints.customer_id,
+        {{ any_of_the_customer }} as heard,
+        latest_touchpoints.latest_at,
+    from latest_touchpoints
+    where latest_touchpoints.trigger_kind = 'customer'
+),
+
 -- Somebody of whom nothing was ever heard is silent since they were first seen, not for ever.
 silences as (
     select
@@ -27,17 +49,13 @@ silences as (
         conditions.condition_number,
         customers.customer_id,
         min(conditions.limit_days) as limit_days,
-        coalesce(max(latest_touchpoints.latest_at), min(customers.first_seen_at)) as silent_since,
+        coalesce(max(touchpoints_heard.latest_at), min(customers.first_seen_at)) as silent_since,
     from conditions
     cross join customers
-    left join latest_touchpoints
+    left join touchpoints_heard
         on
-            customers.customer_id = latest_touchpoints.customer_id
-            and case
-                when conditions.touchpoint_type is null
-                    then latest_touchpoints.trigger_kind = 'customer'
-                else conditions.touchpoint_type = latest_touchpoints.touchpoint_type
-            end
+            customers.customer_id = touchpoints_heard.customer_id
+            and conditions.listened_for = touchpoints_heard.heard
     group by conditions.audience, conditions.condition_number, customers.customer_id
 ),
 

@@ -18,19 +18,24 @@ household_rules as (
 ),
 
 blocked_values as (
-    select pattern from {{ ref('stg_config__identity_blocked_values') }}
-    where identifier_type = 'phone'
+    select identifier_type, pattern from {{ ref('stg_config__identity_blocked_values') }}
 ),
 
 phones as (
-    select distinct phone from record_versions
+    select distinct
+        'phone' as identifier_type,
+        phone,
+    from record_versions
     where phone is not null
 ),
 
 blocked_phones as (
     select distinct phones.phone
     from phones
-    inner join blocked_values on {{ regexp_found('phones.phone', 'blocked_values.pattern') }}
+    inner join blocked_values
+        on
+            phones.identifier_type = blocked_values.identifier_type
+            and {{ regexp_found('phones.phone', 'blocked_values.pattern') }}
 ),
 
 versions_cleaned as (
