@@ -124,6 +124,49 @@ def test_consent_for_email_is_what_was_planted(
     assert unasked <= {"no_consent", "no_address"}
 
 
+def test_what_is_told_of_consent_is_what_was_planted(
+    built: Built, release: duckdb.DuckDBPyConnection
+) -> None:
+    """An address that bounces says nothing: such a person is left as they were before."""
+    customers = rightly_resolved(built, release)
+    planted = {
+        customers[person_id]: "granted" if suppressed_by is None else "withdrawn"
+        for person_id, suppressed_by in _rows(
+            f"select person_id, suppressed_by from {built.truth('consents')}"
+        )
+        if person_id in customers and suppressed_by != "bounced"
+    }
+    told = dict(
+        release.execute(
+            """
+            select customer_id, state from fct_customer_consents
+            where purpose = 'marketing' and channel = 'email' and valid_to is null
+            """
+        ).fetchall()
+    )
+    assert set(planted.values()) == {"granted", "withdrawn"}
+    assert {customer_id: told[customer_id] for customer_id in planted} == planted
+
+
+def test_members_have_the_consent_that_is_published_of_them(
+    release: duckdb.DuckDBPyConnection,
+) -> None:
+    members = release.execute(
+        """
+        select memberships.channel, consent_state, state, is_reachable
+        from fct_audience_memberships as memberships
+        left join fct_customer_consents as consents
+            on memberships.customer_id = consents.customer_id
+            and memberships.channel = consents.channel
+            and consents.purpose = 'marketing' and consents.valid_to is null
+        """
+    ).fetchall()
+    assert {channel for channel, *_ in members} == {"email", "push"}
+    assert {"granted", "never_given"} <= {member[1] for member in members}
+    assert all(consent_state == state for _, consent_state, state, _ in members)
+    assert all(state == "granted" for _, _, state, is_reachable in members if is_reachable)
+
+
 def test_nobody_is_reachable_whose_consent_the_truth_denies(
     built: Built, release: duckdb.DuckDBPyConnection
 ) -> None:

@@ -51,7 +51,7 @@ members as (
             and matches_counted.met_count = audiences.condition_count
 ),
 
--- Whose consent nothing is known of has not given it.
+-- Of whom nothing is known, neither consent nor where to reach them.
 memberships as (
     select
         cast(members.audience as {{ text }}) as audience,

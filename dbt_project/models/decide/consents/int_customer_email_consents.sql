@@ -1,4 +1,4 @@
--- one row per customer: what was said about e-mail, the most restrictive of it
+-- one row per customer: what holds for e-mail now, and why they may not be written to
 {{ config(
     materialized='incremental',
     incremental_strategy='touched_customers',
@@ -10,36 +10,27 @@
 with
 
 record_customers as (
-    select customer_id, email, subscription_status, version_at
+    select customer_id, email, subscription_status
     from {{ ref('int_record_customers') }}
     where {{ touched_customers_filter('customer_id') }}
 ),
 
-latest_touchpoints as (
-    select customer_id, touchpoint_type, latest_at
-    from {{ ref('int_customer_latest_touchpoints') }}
+consents as (
+    select customer_id, state
+    from {{ ref('fct_customer_consents') }}
     where
-        touchpoint_type in ('email_unsubscribed', 'email_abuse_reported')
+        purpose = 'marketing'
+        and channel = 'email'
+        and valid_to is null
         and {{ touched_customers_filter('customer_id') }}
 ),
 
-refusals as (
-    select
-        latest_touchpoints.customer_id,
-        max(
-            case
-                when latest_touchpoints.touchpoint_type = 'email_unsubscribed'
-                    then latest_touchpoints.latest_at
-            end
-        ) as unsubscribed_at,
-        max(
-            case
-                when latest_touchpoints.touchpoint_type = 'email_abuse_reported'
-                    then latest_touchpoints.latest_at
-            end
-        ) as complained_at,
-    from latest_touchpoints
-    group by latest_touchpoints.customer_id
+complaints as (
+    select distinct customer_id
+    from {{ ref('int_customer_latest_touchpoints') }}
+    where
+        touchpoint_type = 'email_abuse_reported'
+        and {{ touched_customers_filter('customer_id') }}
 ),
 
 subscriptions_counted as (
@@ -48,69 +39,48 @@ subscriptions_counted as (
         count(record_customers.email) as address_count,
         count(record_customers.subscription_status) as subscription_count,
         count(
-            case when record_customers.subscription_status = 'unsubscribed' then 1 end
-        ) as unsubscribed_count,
+            case when record_customers.subscription_status = 'subscribed' then 1 end
+        ) as standing_count,
         count(
             case when record_customers.subscription_status = 'cleaned' then 1 end
         ) as bounced_count,
-        count(
-            case
-                when record_customers.subscription_status
-                    not in ('subscribed', 'unsubscribed', 'cleaned')
-                    then 1
-            end
-        ) as pending_count,
-        min(
-            case
-                when record_customers.subscription_status = 'subscribed'
-                    then record_customers.version_at
-            end
-        ) as subscribed_at,
     from record_customers
     group by record_customers.customer_id
 ),
 
--- Who unsubscribed is heard before the list says so; a later word of every subscription counts
--- again. A complaint is never taken back by a later edit of the record.
-subscriptions_beside_refusals as (
+subscriptions_beside_consents as (
     select
         subscriptions_counted.*,
-        refusals.complained_at is not null as has_complained,
-        subscriptions_counted.unsubscribed_count > 0
-        or coalesce(
-            refusals.unsubscribed_at >= subscriptions_counted.subscribed_at,
-            refusals.unsubscribed_at is not null
-        ) as has_unsubscribed,
+        coalesce(consents.state, 'never_given') as consent_state,
+        complaints.customer_id is not null as has_complained,
     from subscriptions_counted
-    left join refusals on subscriptions_counted.customer_id = refusals.customer_id
+    left join consents on subscriptions_counted.customer_id = consents.customer_id
+    left join complaints on subscriptions_counted.customer_id = complaints.customer_id
 ),
 
+-- What was agreed to is decided in unify; here is whether mail may and can arrive. A subscription
+-- that is granted and does not stand was archived: the list has no address to write to.
 email_consents as (
     select
-        subscriptions_beside_refusals.customer_id,
+        subscriptions_beside_consents.customer_id,
         cast('email' as {{ text }}) as channel,
+        cast(subscriptions_beside_consents.consent_state as {{ text }}) as consent_state,
         cast(
             case
-                when subscriptions_beside_refusals.has_complained then 'withdrawn'
-                when subscriptions_beside_refusals.has_unsubscribed then 'withdrawn'
-                when subscriptions_beside_refusals.subscription_count = 0 then 'never_given'
-                when subscriptions_beside_refusals.pending_count > 0 then 'pending'
-                else 'granted'
-            end as {{ text }}
-        ) as consent_state,
-        cast(
-            case
-                when subscriptions_beside_refusals.has_complained then 'complained'
-                when subscriptions_beside_refusals.has_unsubscribed then 'unsubscribed'
-                when subscriptions_beside_refusals.address_count = 0 then 'no_address'
+                when subscriptions_beside_consents.has_complained then 'complained'
+                when subscriptions_beside_consents.consent_state = 'withdrawn' then 'unsubscribed'
+                when subscriptions_beside_consents.address_count = 0 then 'no_address'
+                when subscriptions_beside_consents.consent_state = 'pending' then 'no_consent'
+                when subscriptions_beside_consents.bounced_count > 0 then 'bounced'
+                when subscriptions_beside_consents.consent_state <> 'granted' then 'no_consent'
                 when
-                    subscriptions_beside_refusals.subscription_count = 0
-                    or subscriptions_beside_refusals.pending_count > 0
-                    then 'no_consent'
-                when subscriptions_beside_refusals.bounced_count > 0 then 'bounced'
+                    subscriptions_beside_consents.standing_count = 0
+                    or subscriptions_beside_consents.standing_count
+                    < subscriptions_beside_consents.subscription_count
+                    then 'no_address'
             end as {{ text }}
         ) as suppressed_by,
-    from subscriptions_beside_refusals
+    from subscriptions_beside_consents
 )
 
 select * from email_consents

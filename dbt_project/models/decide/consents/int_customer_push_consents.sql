@@ -1,4 +1,4 @@
--- one row per customer with a device that can be pushed to: the most restrictive of their devices
+-- one row per customer: what holds for push now, and why they may not be pushed to
 {{ config(
     materialized='incremental',
     incremental_strategy='touched_customers',
@@ -9,64 +9,52 @@
 
 with
 
-touchpoints as (
-    select touchpoint_id, customer_id, device_pseudonym, touchpoint_type, occurred_at
+customers as (
+    select customer_id from {{ ref('dim_customers') }}
+    where {{ touched_customers_filter('customer_id') }}
+),
+
+consents as (
+    select customer_id, state
+    from {{ ref('fct_customer_consents') }}
+    where
+        purpose = 'marketing'
+        and channel = 'push'
+        and valid_to is null
+        and {{ touched_customers_filter('customer_id') }}
+),
+
+device_owners as (
+    select distinct customer_id
     from {{ ref('fct_touchpoints') }}
     where
         device_type in ('ios', 'android')
         and {{ touched_customers_filter('customer_id') }}
 ),
 
-answers_ranked as (
+customers_beside_consents as (
     select
-        touchpoints.customer_id,
-        touchpoints.touchpoint_type,
-        row_number() over (
-            partition by touchpoints.customer_id, touchpoints.device_pseudonym
-            order by
-                touchpoints.occurred_at desc nulls last,
-                touchpoints.touchpoint_type nulls last,
-                touchpoints.touchpoint_id nulls last
-        ) as newest_first,
-    from touchpoints
-    where touchpoints.touchpoint_type in ('push_enabled', 'push_disabled')
-),
-
-answers_counted as (
-    select
-        answers_ranked.customer_id,
-        count(*) as answer_count,
-        count(
-            case when answers_ranked.touchpoint_type = 'push_disabled' then 1 end
-        ) as disabled_count,
-    from answers_ranked
-    where answers_ranked.newest_first = 1
-    group by answers_ranked.customer_id
-),
-
-owners as (
-    select distinct customer_id from touchpoints
+        customers.customer_id,
+        coalesce(consents.state, 'never_given') as consent_state,
+        device_owners.customer_id is not null as has_device,
+    from customers
+    left join consents on customers.customer_id = consents.customer_id
+    left join device_owners on customers.customer_id = device_owners.customer_id
 ),
 
 push_consents as (
     select
-        owners.customer_id,
+        customers_beside_consents.customer_id,
         cast('push' as {{ text }}) as channel,
+        cast(customers_beside_consents.consent_state as {{ text }}) as consent_state,
         cast(
             case
-                when answers_counted.answer_count is null then 'never_given'
-                when answers_counted.disabled_count > 0 then 'withdrawn'
-                else 'granted'
-            end as {{ text }}
-        ) as consent_state,
-        cast(
-            case
-                when answers_counted.answer_count is null then 'no_consent'
-                when answers_counted.disabled_count > 0 then 'unsubscribed'
+                when customers_beside_consents.consent_state = 'withdrawn' then 'unsubscribed'
+                when not customers_beside_consents.has_device then 'no_address'
+                when customers_beside_consents.consent_state <> 'granted' then 'no_consent'
             end as {{ text }}
         ) as suppressed_by,
-    from owners
-    left join answers_counted on owners.customer_id = answers_counted.customer_id
+    from customers_beside_consents
 )
 
 select * from push_consents

@@ -8,7 +8,8 @@ record_versions as (
 ),
 
 email_events as (
-    select record_key, source, touchpoint_type, occurred_at from {{ ref('int_email_events') }}
+    select touchpoint_id, source, touchpoint_type, occurred_at
+    from {{ ref('int_email_events') }}
     where touchpoint_type in ('email_unsubscribed', 'email_abuse_reported')
 ),
 
@@ -25,6 +26,47 @@ event_owners as (
 
 app_consents as (
     select * from {{ ref('int_app_consents') }}
+),
+
+events_stacked as (
+    select
+        touchpoint_id,
+        source,
+        cast(null as {{ dbt.type_string() }}) as anonymous_id,
+        touchpoint_type,
+        'email' as channel,
+        occurred_at,
+    from email_events
+    union all
+    select touchpoint_id, source, anonymous_id, touchpoint_type, 'push', occurred_at
+    from app_events
+),
+
+-- As touchpoints have it: an event that names but an address is of the record that bears it. On
+-- another sender's list a record does not speak: what it says itself lifts nothing there.
+events_owned as (
+    select
+        event_owners.owner_record_key as record_key,
+        events_stacked.source,
+        event_owners.owner_record_key
+        || case
+            when split_part(event_owners.owner_record_key, '/', 1) <> events_stacked.source
+                then '|' || events_stacked.source
+            else ''
+        end
+        || case
+            when events_stacked.channel = 'push'
+                then '|' || coalesce(events_stacked.anonymous_id, '')
+            when events_stacked.touchpoint_type = 'email_abuse_reported' then '|complaint'
+            else ''
+        end as voice,
+        events_stacked.channel,
+        case events_stacked.touchpoint_type
+            when 'push_enabled' then 'granted' else 'withdrawn'
+        end as state,
+        events_stacked.occurred_at as said_at,
+    from events_stacked
+    inner join event_owners on events_stacked.touchpoint_id = event_owners.touchpoint_id
 ),
 
 -- whatever came in however many loads: within a day the most restrictive word counts
@@ -47,7 +89,8 @@ app_consents_by_day as (
 ),
 
 -- An address speaks for itself, and so does a device. A complaint is a voice of its own, which
--- no later edit of the record takes back. An address that bounces says nothing of consent.
+-- no later edit of the record takes back. An address that bounces or is archived says nothing of
+-- consent; one that gets only what it ordered (transactional) has not said yes.
 statements_stacked as (
     select
         record_versions.record_key,
@@ -57,37 +100,24 @@ statements_stacked as (
         'email' as channel,
         case record_versions.subscription_status
             when 'subscribed' then 'granted'
-            when 'pending' then 'pending'
             when 'unsubscribed' then 'withdrawn'
+            else 'pending'
         end as state,
         record_versions.version_at as said_at,
     from record_versions
-    where record_versions.subscription_status in ('subscribed', 'pending', 'unsubscribed')
+    where
+        record_versions.subscription_status
+        in ('subscribed', 'pending', 'transactional', 'unsubscribed')
     union all
     select
-        email_events.record_key,
-        email_events.source,
-        case
-            when email_events.touchpoint_type = 'email_abuse_reported'
-                then email_events.record_key || '|complaint'
-            else email_events.record_key
-        end as voice,
+        events_owned.record_key,
+        events_owned.source,
+        events_owned.voice,
         'marketing',
-        'email',
-        'withdrawn',
-        email_events.occurred_at,
-    from email_events
-    union all
-    select
-        event_owners.owner_record_key,
-        app_events.source,
-        event_owners.owner_record_key || '|' || coalesce(app_events.anonymous_id, ''),
-        'marketing',
-        'push',
-        case when app_events.touchpoint_type = 'push_enabled' then 'granted' else 'withdrawn' end,
-        app_events.occurred_at,
-    from app_events
-    inner join event_owners on app_events.touchpoint_id = event_owners.touchpoint_id
+        events_owned.channel,
+        events_owned.state,
+        events_owned.said_at,
+    from events_owned
     union all
     select
         app_consents_by_day.record_key,
