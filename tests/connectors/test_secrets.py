@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import quote, urlsplit
@@ -26,6 +27,7 @@ from zendesk_api import Zendesk
 
 from orchestration.connectors import entries as sources
 from orchestration.demo.company import build_company
+from orchestration.demo.parameters import HISTORY_MONTHS, add_months
 from orchestration.followers import entries as followers
 from orchestration.keys import hmac_blocks
 from orchestration.settings import REPO_ROOT, Settings
@@ -144,7 +146,7 @@ def connected(folder: Path, hubspot: HubSpot, desk: Zendesk, address: str) -> Se
     hubspot.api._authorization = f"Bearer {SECRETS['HUBSPOT_TOKEN']}"
     basic = f"{SECRETS['DESK_USER']}:{SECRETS['DESK_PASSWORD']}".encode()
     desk.api._authorization = f"Basic {base64.b64encode(basic).decode()}"
-    hubspot.records["owners"] = []
+    hubspot.records["contacts"] = []
     desk.tables["groups"] = [{"id": 1, "name": "Desk", "updated_at": "2025-01-02T00:00:00Z"}]
     retry = PATIENCE | {"attempts": 1}
     bearer = {"kind": "bearer", "token_from": "HUBSPOT_TOKEN"}
@@ -152,7 +154,7 @@ def connected(folder: Path, hubspot: HubSpot, desk: Zendesk, address: str) -> Se
     database = {"start_at": "2025-01-01", "tables": {"contents": {"table": "contents"}}}
     connectors: dict[str, dict[str, Any]] = {
         "hubspot": {"kind": "hubspot", "url": hubspot.api.url, "auth": bearer, "retry": retry,
-                    "tables": {"owners": {}}},
+                    "tables": {"contacts": {}}},
         "zendesk": {"kind": "zendesk", "url": desk.api.url, "auth": user, "retry": retry,
                     "tables": {"groups": {}}},
         "mailchimp": {"kind": "elt", "tool": "fivetran", "vendor": "mailchimp",
@@ -174,13 +176,17 @@ def followed(settings: Settings, address: str, folder: Path) -> None:
     """Followers that keep up, and two that cannot."""
     store = {"key": "STORE_KEY", "secret": "STORE_SECRET"}
     options = {"client_kwargs": {"endpoint_url": address}}
+    nowhere = {
+        "client_kwargs": {"endpoint_url": f"http://127.0.0.1:{closed_port()}"},
+        "config_kwargs": {"retries": {"total_max_attempts": 1}},
+    }
     listed = [
         {"kind": "postgresql", "name": "bi", "url_from": "BI_URL"},
         {"kind": "postgresql", "name": "bi_wrong", "url_from": "BI_WRONG_URL"},
         {"kind": "objects", "name": "store", "url": "s3://store/journeyline",
          "options": options, "options_from": store},
-        {"kind": "objects", "name": "store_wrong", "url": "s3://none/journeyline",
-         "options": options, "options_from": store},
+        {"kind": "objects", "name": "store_wrong", "url": "s3://store/journeyline",
+         "options": nowhere, "options_from": store},
         {"kind": "csv", "name": "sheets", "path": str(folder / "sheets")},
     ]  # fmt: skip
     path = settings.config / "followers.yml"
@@ -204,7 +210,9 @@ def test_no_secret_is_written_to_anything_that_is_kept_or_said(
         boto3.resource("s3", endpoint_url=address, region_name="us-east-1",
                        aws_access_key_id="a", aws_secret_access_key="b").create_bucket(
                            Bucket="store")  # fmt: skip
-        build_company(settings, customers=200, nights=1, seed=7)
+        # Its nights begin this month: what is fetched arrives now, and each day between is a night.
+        start = add_months(datetime.now(UTC).date().replace(day=1), -HISTORY_MONTHS)
+        build_company(settings, customers=200, nights=1, seed=7, start=start)
         nowhere = f"127.0.0.1:{closed_port()}/nowhere"
         place = urlsplit(server).netloc.split("@")[1]
         environment = {
