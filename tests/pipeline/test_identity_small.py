@@ -63,7 +63,7 @@ def add_loyalty_numbers(settings: Settings) -> None:
     replace_in(rules, "identifier_types: []\n", LOYALTY_TYPE)
     replace_in(rules, "rules:\n", LOYALTY_RULE)
     written = {path.name for path in sync_files(settings)}
-    assert written == {"_hubspot.yml", "own_identifiers.sql"}
+    assert written == {"_hubspot.yml", "feeds.sql", "own_identifiers.sql"}
 
 
 def decide(settings: Settings, *pairs: tuple[str, str]) -> None:
