@@ -59,6 +59,7 @@ def test_a_record_known_late_to_be_staff_leaves_and_its_customer_keeps_the_id(
     )
 
 
+@pytest.mark.slow
 def test_nights_one_by_one_and_all_at_once_agree_on_who_was_staff(
     hired_home: Settings, tmp_path: Path
 ) -> None:
