@@ -13,6 +13,7 @@ from orchestration.defs.lineage import Lineage, team
 from orchestration.defs.quarantine import quarantine_metadata
 from orchestration.defs.tables import delivered_rows, row_counts
 from orchestration.defs.writing import POOL, step, tag_run
+from orchestration.errors import JourneylineError
 from orchestration.ingest.sources import load_sources
 from orchestration.pipeline import steps
 from orchestration.settings import Settings
@@ -35,11 +36,19 @@ def source_asset(path: Path) -> dg.AssetSpec:
     )
 
 
+def _sources_off(settings: Settings) -> set[str]:
+    """Sources that are switched off; a file that is wrong is for the step to tell."""
+    try:
+        return {name for name, source in load_sources(settings).items() if not source.enabled}
+    except JourneylineError:
+        return set()
+
+
 def ingest_assets(
     settings: Settings, lineage: Lineage, nights: dg.PartitionsDefinition
 ) -> dg.AssetsDefinition:
     """Everything the loader writes: the raw tables, the row ledger, the clock."""
-    off = {name for name, source in load_sources(settings).items() if not source.enabled}
+    off = _sources_off(settings)
     contracts = sorted((settings.contracts / "sources").glob("*.odcs.yaml"))
     specs = [source_asset(path) for path in contracts if path.name.split(".")[0] not in off]
     labels = {spec.key: f"{spec.tags['source']}/{spec.tags['entity']}" for spec in specs}
