@@ -28,6 +28,7 @@ def fetch_jobs(settings: Settings) -> list[dg.JobDefinition]:
         description="Fetches every source with a connector and lands what is new.",
     )
     def fetch_sources(context: dg.OpExecutionContext) -> None:
+        """Fetch, land, and fail at the end where a table failed."""
         hold_life_line(settings, context.run_id)
         with permanent_unless_transient():
             report = fetch_tables(settings, (), context.log.info)

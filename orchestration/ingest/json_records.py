@@ -48,6 +48,7 @@ class _Splitter:
         self._count = 0
 
     def feed(self, text: str) -> Iterator[str]:
+        """Take the next piece of the text; gives the records that it completes."""
         text = self._carry + text
         # An escape is never torn in two.
         trailing = len(text) - len(text.rstrip("\\"))
@@ -83,6 +84,7 @@ class _Splitter:
         self._keep(text[start:])
 
     def finish(self) -> None:
+        """Refuse a text that ends within a record or goes on after its end."""
         if self._depth or self._is_string or self._carry:
             raise Refused("the JSON is cut off: its brackets never close")
         if "".join(self._pieces).strip():

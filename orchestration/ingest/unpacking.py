@@ -98,6 +98,7 @@ class _Gunzip:
         self._is_started = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
+        """Take the next piece; gives what it unpacks to, in pieces of bounded size."""
         self._taken += len(data)
         is_pending = False
         while data or is_pending:
@@ -116,6 +117,7 @@ class _Gunzip:
             data = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
 
     def finish(self) -> None:
+        """Refuse what is cut off before its end."""
         if not self._is_started or not self._stream.eof:
             raise Refused("the gzip data is cut off before its end")
 
@@ -130,6 +132,7 @@ class _Unzstd:
         self._is_started = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
+        """Take the next piece; gives what it unpacks to, in pieces of bounded size."""
         self._taken += len(data)
         is_pending = bool(data)
         while is_pending:
@@ -148,6 +151,7 @@ class _Unzstd:
             is_pending = bool(data) or not (self._stream.eof or self._stream.needs_input)
 
     def finish(self) -> None:
+        """Refuse what is cut off before its end."""
         if not self._is_started or not self._stream.eof:
             raise Refused("the zstd data is cut off before its end")
 
