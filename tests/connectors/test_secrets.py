@@ -232,7 +232,7 @@ def test_no_secret_is_written_to_anything_that_is_kept_or_said(
             _said(environment, code, *command)
             for code, command in (
                 (0, ("-c", _FETCH_JOB)),
-                (2, (*_COMMAND, "sources", "check")),
+                (1, (*_COMMAND, "sources", "check")),
                 (1, (*_COMMAND, "sources", "fetch", "--json")),
                 (0, (*_COMMAND, "run")),
                 (1, (*_COMMAND, "releases", "follow", "--json")),

@@ -17,14 +17,14 @@ from orchestration.settings import Settings
 
 def places_with(settings: Settings, wanted: Iterable[str], without: str = "truth") -> set[str]:
     """Where any of some texts is found, as `path: text`, but for one folder of the home."""
-    texts = tuple(wanted)
+    texts = {text: text.lower() for text in wanted}
     return {
         f"{path.relative_to(settings.home)}: {text}"
         for path in sorted(settings.home.rglob("*"))
         if path.is_file() and not path.is_symlink() and without not in path.parts
-        for said in decoded(path)
-        for text in texts
-        if text.lower() in said.lower()
+        for said in map(str.lower, decoded(path))
+        for text, lowered in texts.items()
+        if lowered in said
     }
 
 
