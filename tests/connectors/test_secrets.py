@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -21,14 +22,18 @@ import pytest
 from adbc_driver_postgresql import dbapi
 from fetch_home import PATIENCE, project_with
 from hubspot_api import HubSpot
+from local_api import status
 from moto.server import ThreadedMotoServer
 from pydantic import BaseModel
+from vendor_apis import Pipedrive, Salesforce
+from werkzeug.wrappers import Request
 from zendesk_api import Zendesk
 
 from orchestration.connectors import entries as sources
 from orchestration.demo.company import build_company
 from orchestration.demo.parameters import HISTORY_MONTHS, add_months
 from orchestration.followers import entries as followers
+from orchestration.ingest.derived import sync_files
 from orchestration.keys import hmac_blocks
 from orchestration.settings import REPO_ROOT, Settings
 
@@ -43,6 +48,11 @@ SECRETS = {
     "HUBSPOT_TOKEN": "canary-hubspot-token-5b1f",
     "DESK_USER": "canary-desk-user-77aa",
     "DESK_PASSWORD": "canary-desk-password-91c2",
+    "PERSONS_TOKEN": "canary-persons-token-4c20",
+    "SALES_ID": "canary-sales-id-b7e3",
+    "SALES_SECRET": "canary-sales-secret-f09d",
+    # what the API gives for the two
+    "SALES_ACCESS": "canary-sales-access-1a6b",
     "LAKE_KEY": "canary-lake-key-0d3e",
     "LAKE_SECRET": "canary-lake-secret-c4f8",
     "BI_PASSWORD": "canary-bi-password-4e7d",
@@ -57,6 +67,9 @@ SECRETS = {
 }
 NAMED = {
     "BearerAuth.token_from",
+    "HeaderAuth.token_from",
+    "ClientCredentialsAuth.client_id_from",
+    "ClientCredentialsAuth.client_secret_from",
     "BasicAuth.user_from",
     "BasicAuth.password_from",
     "DatabaseEntry.url_from",
@@ -143,9 +156,9 @@ def follower_url(server: str) -> str:
 
 def connected(folder: Path, hubspot: HubSpot, desk: Zendesk, address: str) -> Settings:
     """A project in which each kind of connector has secrets; some of them reach nobody."""
-    hubspot.api._authorization = f"Bearer {SECRETS['HUBSPOT_TOKEN']}"
+    hubspot.api.header = ("Authorization", f"Bearer {SECRETS['HUBSPOT_TOKEN']}")
     basic = f"{SECRETS['DESK_USER']}:{SECRETS['DESK_PASSWORD']}".encode()
-    desk.api._authorization = f"Basic {base64.b64encode(basic).decode()}"
+    desk.api.header = ("Authorization", f"Basic {base64.b64encode(basic).decode()}")
     hubspot.records["contacts"] = []
     desk.tables["groups"] = [{"id": 1, "name": "Desk", "updated_at": "2025-01-02T00:00:00Z"}]
     retry = PATIENCE | {"attempts": 1}
@@ -170,6 +183,40 @@ def connected(folder: Path, hubspot: HubSpot, desk: Zendesk, address: str) -> Se
     for source, entry in connectors.items():
         settings = project_with(folder, source, entry)
     return settings
+
+
+def connected_vendors(folder: Path, sales: Salesforce, persons: Pipedrive) -> Settings:
+    """Two more, switched on, which let in by a header of their own and by a client's secret."""
+    persons.api.header = ("x-api-token", SECRETS["PERSONS_TOKEN"])
+    sales.api.header = ("Authorization", f"Bearer {SECRETS['SALES_ACCESS']}")
+    sales.api.open_paths[Salesforce.TOKEN_PATH] = _granted
+    header = {"kind": "header", "name": "x-api-token", "token_from": "PERSONS_TOKEN"}
+    client = {
+        "kind": "client_credentials",
+        "token_path": Salesforce.TOKEN_PATH.lstrip("/"),
+        "client_id_from": "SALES_ID",
+        "client_secret_from": "SALES_SECRET",
+    }
+    connectors: dict[str, dict[str, Any]] = {
+        "pipedrive": {"kind": "pipedrive", "url": persons.api.url, "auth": header,
+                      "tables": {"persons": {}}},
+        "salesforce": {"kind": "salesforce", "url": sales.api.url, "auth": client,
+                       "tables": {"contacts": {}}},
+    }  # fmt: skip
+    for source, entry in connectors.items():
+        retry = PATIENCE | {"attempts": 1}
+        settings = project_with(folder, source, entry | {"retry": retry}, enabled=True)
+    settings.dbt_project.unlink()
+    shutil.copytree(REPO_ROOT / "dbt_project", settings.dbt_project)
+    sync_files(settings)
+    return settings
+
+
+def _granted(request: Request) -> Any:
+    given = {SECRETS["SALES_ID"], SECRETS["SALES_SECRET"]}
+    if not given <= set(request.form.to_dict().values()):
+        return status(401)
+    return {"access_token": SECRETS["SALES_ACCESS"], "token_type": "Bearer"}
 
 
 def followed(settings: Settings, address: str, folder: Path) -> None:
@@ -202,10 +249,11 @@ def test_no_secret_is_written_to_anything_that_is_kept_or_said(
 ) -> None:
     with ExitStack() as stack:
         server = stack.enter_context(postgres_server.running_server())
-        hubspot, desk = HubSpot(), Zendesk()
-        for vendor in (hubspot, desk):
+        hubspot, desk, sales, persons = HubSpot(), Zendesk(), Salesforce(), Pipedrive()
+        for vendor in (hubspot, desk, sales, persons):
             stack.enter_context(closing(vendor.api))
-        settings = connected(tmp_path, hubspot, desk, address)
+        connected(tmp_path, hubspot, desk, address)
+        settings = connected_vendors(tmp_path, sales, persons)
         followed(settings, address, tmp_path)
         boto3.resource("s3", endpoint_url=address, region_name="us-east-1",
                        aws_access_key_id="a", aws_secret_access_key="b").create_bucket(
@@ -246,7 +294,8 @@ def test_no_secret_is_written_to_anything_that_is_kept_or_said(
     release_id = settings.current.resolve().name
     found = {place.split(":")[0].split("/")[0] for place in places_with(settings, [release_id])}
     assert found >= {"releases", "dagster", "logs"}
-    assert desk.api.asked and hubspot.api.asked
+    assert all(vendor.api.asked for vendor in (hubspot, desk, sales, persons))
+    assert any(one.path == Salesforce.TOKEN_PATH for one in sales.api.asked)
     assert places_with(settings, wanted(), without="nothing") == set()
     everything = "\n".join(said).lower()
     assert release_id.lower() in everything
