@@ -139,6 +139,7 @@ def _records(connection: duckdb.DuckDBPyConnection, handle: Handle, identifier: 
     return _column(
         connection,
         "select distinct record_key from unify.int_record_identifiers "
+        "semi join unify.int_records using (record_key) "
         "where identifier_type = ? and identifier_value = ?",
         [kind, value],
     )
@@ -156,6 +157,8 @@ def _person(
         """
         select identifier_type, identifier_value, bool_and(list_contains(?, record_key))
         from unify.int_record_identifiers
+        -- what staff bear too is still this person's
+        semi join unify.int_records using (record_key)
         group by all
         having bool_or(list_contains(?, record_key))
         """,

@@ -16,7 +16,8 @@ from orchestration.settings import Settings
 # INVARIANTS.md, "Equal" (b): what arrival may change.
 ARRIVAL_COLUMNS = {"received_at", "known_at", "delivery_id"}
 ARRIVAL_TABLES = {"fct_identity_history", "bridge_customer_aliases"}
-_CUSTOMER_COLUMNS = {"customer_id", "other_customer_id", "old_customer_id"}
+# A household's id follows from its members'.
+_CUSTOMER_COLUMNS = {"customer_id", "other_customer_id", "old_customer_id", "household_id"}
 
 
 def landed_lines(settings: Settings, source: str, entity: str) -> tuple[str | None, list[str]]:
@@ -125,3 +126,13 @@ def _rename_customers(connection: duckdb.DuckDBPyConnection) -> None:
     ).fetchone()
     assert row is not None
     assert len(set(row)) == 1, f"the clusters differ: {row}"
+    connection.execute(
+        """
+        insert into renamed
+        select distinct mine.household_id, theirs.household_id
+        from one.bridge_customer_households as mine
+        inner join renamed on mine.customer_id = renamed.old_id
+        inner join other.bridge_customer_households as theirs
+            on renamed.new_id = theirs.customer_id
+        """
+    )
