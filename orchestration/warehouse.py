@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,6 +29,28 @@ def connect(path: Path | str, *, read_only: bool = False) -> duckdb.DuckDBPyConn
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set preserve_insertion_order = true")
     return connection
+
+
+def replace_config_tables(
+    connection: duckdb.DuckDBPyConnection,
+    tables: Mapping[str, str],
+    rows: Mapping[str, Sequence[tuple[object, ...]]],
+) -> None:
+    """Replace tables of schema `config`, all of them or none.
+
+    Args:
+        connection: The warehouse, open for writing.
+        tables: Column definitions by the table's name.
+        rows: Rows by the table's name, in the order of its columns.
+    """
+    connection.execute("create schema if not exists config")
+    connection.execute("begin")
+    for name, columns in tables.items():
+        connection.execute(f"create or replace table config.{name} ({columns})")
+        if rows[name]:
+            marks = ", ".join("?" for _ in rows[name][0])
+            connection.executemany(f"insert into config.{name} values ({marks})", rows[name])
+    connection.execute("commit")
 
 
 @contextmanager

@@ -29,14 +29,7 @@ def write_audience_tables(settings: Settings) -> None:
     rows = audience_rows(load_audiences(settings))
     connection = warehouse.connect(settings.warehouse)
     try:
-        connection.execute("create schema if not exists config")
-        connection.execute("begin")
-        for name, columns in _TABLES.items():
-            connection.execute(f"create or replace table config.{name} ({columns})")
-            if rows[name]:
-                marks = ", ".join("?" for _ in rows[name][0])
-                connection.executemany(f"insert into config.{name} values ({marks})", rows[name])
-        connection.execute("commit")
+        warehouse.replace_config_tables(connection, _TABLES, rows)
     finally:
         connection.close()
 

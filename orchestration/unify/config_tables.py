@@ -62,14 +62,7 @@ def write_identity_tables(settings: Settings) -> None:
         in_force = [each for each in decisions if as_of is None or each.decided_at <= as_of]
         rows = identity_rows(rules, in_force, model)
         rows["consent_purposes"] = consent_rows(consents)
-        connection.execute("create schema if not exists config")
-        connection.execute("begin")
-        for name, columns in _TABLES.items():
-            connection.execute(f"create or replace table config.{name} ({columns})")
-            if rows[name]:
-                marks = ", ".join("?" for _ in rows[name][0])
-                connection.executemany(f"insert into config.{name} values ({marks})", rows[name])
-        connection.execute("commit")
+        warehouse.replace_config_tables(connection, _TABLES, rows)
     finally:
         connection.close()
 
