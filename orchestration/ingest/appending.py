@@ -1,8 +1,9 @@
 """Appending: the SQL that takes a typed batch to raw rows and quarantine.
 
-Reads the temporary tables `batch` (see `reading`), `batch_drifted` (see `drift`) and its own
-`batch_files`, `batch_acts`, `batch_duplicates`. A file of the batch is new, or was loaded before
-and is read again because some of its rows are replayed: of such a file only those rows count.
+Reads the view `batch` (see `reading`), the temporary table `batch_drifted` (see `drift`) and its
+own `batch_files`, `batch_acts`, `batch_duplicates`. A file of the batch is new, or was loaded
+before and is read again because some of its rows are replayed: of such a file only those rows
+count.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ DISCARDED = "discarded"
 _PLACED = """
     batch
     inner join batch_files on batch.file_path = batch_files.file_path
-    left join batch_acts on batch.rowid = batch_acts.row_id
-    left join batch_drifted on batch.rowid = batch_drifted.row_id
+    left join batch_acts on batch.row_id = batch_acts.row_id
+    left join batch_drifted on batch.row_id = batch_drifted.row_id
 """
 _IS_TAKEN = """
     failure is null and (case act when 'replay' then true when 'discard' then false
@@ -62,7 +63,7 @@ def describe_files(
         """
         create or replace temp table batch_files as
         with counted as (
-            select file_path, min(rowid) as first_row, count(*) as row_count,
+            select file_path, min(row_id) as first_row, count(*) as row_count,
                 count(failure) as failure_count
             from batch group by file_path
         )
@@ -138,23 +139,23 @@ def find_duplicates(connection: duckdb.DuckDBPyConnection, contract: Contract) -
         f"""
         create or replace temp table batch_duplicates as
         with eligible as (
-            select batch.rowid as row_id, key_hash, position,
+            select batch.row_id, key_hash, position,
                 coalesce(batch_acts.acted_at, received_at) as arrived_at
             from {_PLACED}
             where {_IS_TAKEN}
         ),
         doubled as (select key_hash from eligible group by key_hash having count(*) > 1),
         ordered as (
-            select batch.rowid as row_id,
+            select batch.row_id,
                 row_number() over (
-                    partition by {key_list} order by arrived_at, position, batch.rowid
+                    partition by {key_list} order by arrived_at, position, batch.row_id
                 ) as place
             from batch
-            inner join eligible on batch.rowid = eligible.row_id
+            inner join eligible on batch.row_id = eligible.row_id
             where eligible.key_hash in (select key_hash from doubled)
         ),
         known as (
-            select batch.rowid as row_id from batch
+            select batch.row_id from batch
             where failure is null and exists (
                 select 1 from {contract.table} as earlier where {" and ".join(same_key)}
             )
@@ -176,9 +177,9 @@ def append_rows(
         insert into {contract.table}
         select {values}, batch_files.delivery_id,
             coalesce(batch_acts.acted_at, batch_files.received_at),
-            batch.rowid - batch_files.first_row + 1, {load_number}, batch.row_hash
+            batch.row_id - batch_files.first_row + 1, {load_number}, batch.row_hash
         from {_PLACED}
-        where {_IS_TAKEN} and batch.rowid not in (select row_id from batch_duplicates)
+        where {_IS_TAKEN} and batch.row_id not in (select row_id from batch_duplicates)
         """
     )
 
@@ -194,7 +195,7 @@ def append_quarantine(connection: duckdb.DuckDBPyConnection, contract: Contract)
         f"""
         delete from ingest.quarantine_rows
         where source = ? and entity = ? and (delivery_id, row_number) in (
-            select (delivery_id, batch.rowid - first_row + 1) from {_PLACED}
+            select (delivery_id, batch.row_id - first_row + 1) from {_PLACED}
             where is_again and act = '{REPLAY}'
         )
         """,
@@ -202,7 +203,7 @@ def append_quarantine(connection: duckdb.DuckDBPyConnection, contract: Contract)
     )
     connection.execute(
         "create or replace temp table held_wanted as"
-        f" select batch.file_path, batch.rowid - first_row + 1 as row_number from {_PLACED}"
+        f" select batch.file_path, batch.row_id - first_row + 1 as row_number from {_PLACED}"
         " where (not is_again and (is_held or act = 'discard' or drift_rule is not null))"
         " or (failure is not null and payload is null)"
     )
@@ -213,19 +214,19 @@ def append_quarantine(connection: duckdb.DuckDBPyConnection, contract: Contract)
         insert into ingest.quarantine_rows
         with rules(number, rule, column_name) as (values {rules}),
         broken as (
-            select batch.rowid as row_id, rule, column_name, value,
+            select batch.row_id, rule, column_name, value,
                 coalesce(batch.payload, held_rows.payload) as payload
             from {_PLACED} inner join rules on batch.failure = rules.number
             left join held_rows on batch.file_path = held_rows.file_path
-                and batch.rowid - batch_files.first_row + 1 = held_rows.row_number
+                and batch.row_id - batch_files.first_row + 1 = held_rows.row_number
             where not is_again or act = '{REPLAY}'
             union all
-            select batch.rowid, case when act is not null then '{DISCARDED}'
+            select batch.row_id, case when act is not null then '{DISCARDED}'
                 when is_held then held_rule else drift_rule end,
                 if(act is null and not is_held, drift_column, null), null, held_rows.payload
             from {_PLACED}
             inner join held_rows on batch.file_path = held_rows.file_path
-                and batch.rowid - batch_files.first_row + 1 = held_rows.row_number
+                and batch.row_id - batch_files.first_row + 1 = held_rows.row_number
             where batch.failure is null and not is_again
                 and (act = 'discard'
                     or (act is null and (is_held or drift_rule is not null)))
@@ -234,7 +235,7 @@ def append_quarantine(connection: duckdb.DuckDBPyConnection, contract: Contract)
             select broken.*, delivery_id, received_at, act, acted_at,
                 broken.row_id - first_row + 1 as row_number
             from broken
-            inner join batch on broken.row_id = batch.rowid
+            inner join batch on broken.row_id = batch.row_id
             inner join batch_files on batch.file_path = batch_files.file_path
             left join batch_acts on broken.row_id = batch_acts.row_id
         )
@@ -334,7 +335,7 @@ def count_rows(
         ),
         duplicates as (
             select file_path, count(*) as row_count from batch_duplicates
-            inner join batch on batch.rowid = batch_duplicates.row_id group by 1
+            inner join batch on batch.row_id = batch_duplicates.row_id group by 1
         ),
         before as (
             select delivery_id, status, duplicate_count from ingest.deliveries

@@ -33,6 +33,7 @@ from orchestration.ingest.drift import SeenFile, judge_drift
 from orchestration.ingest.guards import guard_delivery
 from orchestration.ingest.landing import Delivery
 from orchestration.ingest.records import plain_header, rewrite
+from orchestration.ingest.tables import literal
 from orchestration.ingest.unpacking import Refused
 
 
@@ -114,7 +115,7 @@ def load_entity(
             result.refused.append(f"{delivery.label}: {outcome}")
             rows.append(_ledger_row(delivery, "refused", outcome, (0, 0, 0, 0), load_number))
     if ready:
-        rows += _load_ready(connection, contract, ready, todo, load_number, result)
+        rows += _load_ready(connection, contract, ready, todo, load_number, work, result)
     _record(connection, rows)
     _record_acts(connection, todo.acts, load_number)
     for file in ready:
@@ -161,11 +162,12 @@ def _load_ready(
     ready: list[ReadyFile],
     todo: EntityWork,
     load_number: int,
+    work: Path,
     result: EntityLoad,
 ) -> list[list[object]]:
     # An empty file is read where there is no other, so that the batch has its columns.
     filled = [file for file in ready if file.record_count] or ready[:1]
-    _read_batch(connection, contract, filled)
+    _read_batch(connection, contract, filled, work / "batch.parquet")
     described = [(f.path, f.delivery, f.delivery.delivery_id in todo.again) for f in ready]
     describe_files(connection, contract, described)
     describe_acts(connection, todo.acts)
@@ -177,8 +179,10 @@ def _load_ready(
     append_rows(connection, contract, load_number)
     append_quarantine(connection, contract)
     counts = count_rows(connection, contract, load_number)
-    for table in ("", "_files", "_acts", "_drifted", "_duplicates", "_shapes"):
-        connection.execute(f"drop table temp.batch{table}")
+    for table in ("files", "acts", "drifted", "duplicates", "shapes"):
+        connection.execute(f"drop table temp.batch_{table}")
+    connection.execute("drop view temp.batch")
+    (work / "batch.parquet").unlink()
     before = _forget(connection, contract, todo.again)
     rows = []
     for file in ready:
@@ -250,7 +254,7 @@ def _held_reason(drift: str | None) -> str:
 
 
 def _read_batch(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, files: list[ReadyFile]
+    connection: duckdb.DuckDBPyConnection, contract: Contract, files: list[ReadyFile], target: Path
 ) -> None:
     paths = [file.path for file in files]
     too_deep: list[str] = []
@@ -267,7 +271,14 @@ def _read_batch(
         found = connection.execute(reading.usual_shapes_sql(contract, paths[0])).fetchall()
         usual = [shape for (shape,) in found]
     query = reading.batch_sql(contract, headers, too_deep, usual)
-    connection.execute(f"create or replace temp table batch as {query}")
+    # Within a transaction, a table that it wrote itself is read by one core only; a file is not.
+    connection.execute(
+        f"copy ({query}) to {literal(str(target))} (format parquet, compression lz4)"
+    )
+    connection.execute(
+        "create or replace temp view batch as select * rename (file_row_number as row_id)"
+        f" from read_parquet({literal(str(target))}, file_row_number = true)"
+    )
     connection.execute("create or replace temp table batch_shapes (code text, shape text)")
     for code, shape in enumerate(usual, start=1):
         connection.execute("insert into batch_shapes values (?, ?)", [str(code), shape])

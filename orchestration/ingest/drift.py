@@ -459,9 +459,9 @@ def _mark_rows(
             connection.execute(
                 f"""
                 insert into batch_drifted
-                select batch.rowid, ?, ? from batch
+                select batch.row_id, ?, ? from batch
                 where file_path = ? and failure is null and {condition}
-                    and batch.rowid not in (select row_id from batch_drifted)
+                    and batch.row_id not in (select row_id from batch_drifted)
                 """,
                 [f"drift_{change.change}", change.key, str(sight.file.path)],
             )

@@ -116,7 +116,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _scan(delivery: Delivery, contract: Contract) -> Guarded:
-    decode = codecs.getincrementaldecoder("utf-8")(errors="strict").decode
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="strict")
     lines, total, run, last = 0, 0, 0, b""
     is_plain = contract.encoding == "utf-8"
     has_quotes = has_controls = False
@@ -126,7 +126,9 @@ def _scan(delivery: Delivery, contract: Contract) -> Guarded:
         if b"\0" in chunk:
             raise Refused("the text holds NUL characters; it may be binary or UTF-16")
         try:
-            decode(chunk)
+            # What is ASCII needs no decoding, unless a character was begun in the chunk before.
+            if not chunk.isascii() or decoder.getstate()[0]:
+                decoder.decode(chunk)
         except UnicodeDecodeError as error:
             raise Refused(f"the text is not {contract.encoding.upper()}: {error.reason}") from error
         if is_plain and (b"\r" in chunk or b"\n\n" in chunk or (last + chunk[:1]) == b"\n\n"):
@@ -139,7 +141,7 @@ def _scan(delivery: Delivery, contract: Contract) -> Guarded:
         total += len(chunk)
         last = chunk[-1:] or last
     try:
-        decode(b"", final=True)
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
         raise Refused("the text ends within a character: it is cut off") from error
     if total and last != b"\n":

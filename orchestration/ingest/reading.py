@@ -1,9 +1,10 @@
 """Reading: the SQL that turns files of one table into a typed batch with the first broken rule.
 
-The batch is a temporary table with one row per delivered record, in the order of the files and of
-their lines: `file_path`, `failure` (number of the broken rule, null when none), `value`, `payload`
-(both only where a rule is broken), `shape` (the JSON keys, as JSON, or the place of a usual one),
-`row_hash`, `key_hash`, and a column `c1` … per contract column, typed.
+The batch is a temporary view of a Parquet file, which costs no memory and is read again column by
+column; one row per delivered record, in the order of the files and of their lines: `row_id` (its
+place, from 0), `file_path`, `failure` (number of the broken rule, null when none), `value`,
+`payload` (both only where a rule is broken), `shape` (the JSON keys, as JSON, or the place of a
+usual one), `row_hash`, `key_hash`, and a column `c1` … per contract column, typed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from orchestration.ingest.columnar import parquet_lines_sql, parquet_texts_sql
 from orchestration.ingest.contracts import Column, Contract
 from orchestration.ingest.guards import MAX_LINE_BYTES
+from orchestration.ingest.json_fields import field_sql, structure_of
 from orchestration.ingest.tables import literal
 
 MAX_JSON_DEPTH = 100
@@ -225,9 +227,24 @@ def _path_of(contract: Contract, path: str) -> str:
     return f'$."{path}"' if contract.is_flat else _json_path(path)
 
 
-def _aliases(contract: Contract) -> list[str]:
-    """All aliases, in the order in which the reader has their texts after the columns' own."""
-    return [alias for column in contract.columns for alias in column.aliases]
+def _all_paths(contract: Contract) -> list[str]:
+    """The columns' own paths, then all aliases, in the order in which a list of texts has them."""
+    own = [column.path for column in contract.columns]
+    return own + [alias for column in contract.columns for alias in column.aliases]
+
+
+def _structure(contract: Contract) -> str | None:
+    """The struct that the texts of a record are read as; None where they are a list."""
+    paths = _all_paths(contract)
+    if contract.format not in ("ndjson", "json") or (
+        not contract.is_flat and any("[" in path for path in paths)
+    ):
+        return None
+    return structure_of(_steps(contract, path) for path in paths)
+
+
+def _steps(contract: Contract, path: str) -> tuple[str, ...]:
+    return (path,) if contract.is_flat else tuple(path.split("."))
 
 
 def _prefixes(path: str) -> list[str]:
@@ -247,10 +264,12 @@ def _texts_of_json(contract: Contract, files: list[Path], too_deep: list[str]) -
         direct = [parquet_texts_sql(contract, path) for path in files]
         if all(direct):
             return " union all ".join(sql for sql in direct if sql)
-    paths = ", ".join(
-        [literal(json_path(contract, column)) for column in contract.columns]
-        + [literal(_path_of(contract, alias)) for alias in _aliases(contract)]
-    )
+    structure = _structure(contract)
+    if structure is not None:
+        texts = f"json_transform(line, {literal(structure)})"
+    else:
+        paths = [literal(_path_of(contract, path)) for path in _all_paths(contract)]
+        texts = f"json_extract_string(line, [{', '.join(paths)}])"
     inner = [literal(_json_path(parent)) for parent in json_parents(contract) if parent]
     parents = ", ".join(["'$'", *inner])
     kinds = f" || '|' || to_json(json_type(line, [{', '.join(inner)}]))::varchar" if inner else ""
@@ -261,7 +280,7 @@ def _texts_of_json(contract: Contract, files: list[Path], too_deep: list[str]) -
         deep = f"when {is_long} and list_contains([{listed}], md5(line)) then false"
     return f"""
 select file_path, line,
-    case when is_object then json_extract_string(line, [{paths}]) end as texts,
+    case when is_object then {texts} end as texts,
     case when is_object then json_keys(line, [{parents}])::json::varchar{kinds} end as shape
 from (
     select *, case {deep} when ltrim(line)[1] <> '{{' then false else json_valid(line) end
@@ -316,12 +335,18 @@ def column_places(contract: Contract, header: Sequence[str]) -> list[int | None]
 
 def _text(contract: Contract, number: int, has_newlines: bool) -> str:
     text = f"texts[{number}]"
-    if contract.is_json and (aliases := contract.columns[number - 1].aliases):
-        before = sum(len(column.aliases) for column in contract.columns[: number - 1])
+    if not contract.is_json:
+        return f"replace({text}, {_NEWLINE}, chr(10))" if has_newlines else text
+    column = contract.columns[number - 1]
+    if _structure(contract) is not None:
+        found = [
+            field_sql("texts", _steps(contract, path)) for path in (column.path, *column.aliases)
+        ]
+    else:
+        before = sum(len(other.aliases) for other in contract.columns[: number - 1])
         first = len(contract.columns) + before + 1
-        others = [f"texts[{first + place}]" for place in range(len(aliases))]
-        text = f"coalesce({', '.join([text, *others])})"
-    return f"replace({text}, {_NEWLINE}, chr(10))" if has_newlines else text
+        found = [text, *(f"texts[{first + place}]" for place in range(len(column.aliases)))]
+    return f"coalesce({', '.join(found)})" if len(found) > 1 else found[0]
 
 
 def _hash(numbers: list[int]) -> str:
@@ -350,8 +375,10 @@ def cast_sql(column: Column, text: str) -> str:
 
 def _cast_instant(column: Column, text: str) -> str:
     offset = ":[0-9.]+ ?[+-][0-9]{2}(:?[0-9]{2})?$"
-    zoned = f"ends_with({text}, 'Z') or regexp_matches({text}, '{offset}')"
-    cases = f"when {zoned} then try_cast({text} as timestamptz)::timestamp"
+    # A timestamp without a zone reads what ends in Z alike, several times faster.
+    cases = f"when ends_with({text}, 'Z') then try_cast({text} as timestamp)"
+    zoned = f"regexp_matches({text}, '{offset}')"
+    cases += f" when {zoned} then try_cast({text} as timestamptz)::timestamp"
     epoch = _epoch(text)
     if column.epoch_zone is not None:
         epoch = f"timezone({literal(column.epoch_zone)}, {epoch})::timestamp"
