@@ -20,6 +20,7 @@ from orchestration.settings import Settings
 
 REPLAY = "replay"
 DISCARD = "discard"
+RETENTION = "retention"
 # Other acts of the file (erasures, retention) belong to those who write them.
 _ROW_ACTS = (REPLAY, DISCARD)
 _INSTANT = "%Y-%m-%dT%H:%M:%SZ"

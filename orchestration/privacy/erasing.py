@@ -95,7 +95,7 @@ def erase_person(
         now: The clock of acts.
 
     Raises:
-        JourneylineError: Nobody or several are meant, or a file cannot be rewritten (exit 2).
+        JourneylineError: Nobody or several are meant (exit 2).
     """
     from orchestration.pipeline import steps
 
@@ -114,7 +114,6 @@ def erase_person(
         contracts = load_contracts(settings)
         hashes = {hashed(handle) for handle in person.handles}
         reader = _Reader(privacy, contracts, hashed, rules)
-        _require_formats(settings, contracts)
         hashes |= reader.belongings(settings, hashes)
         at = now().strftime("%Y-%m-%dT%H:%M:%SZ")
         name = hashlib.sha256("".join(sorted(hashes)).encode()).hexdigest()[:8]
@@ -213,14 +212,6 @@ def _readable_rows(delivery: Delivery, contract: Contract | None) -> list[Mappin
         return [row.fields for row in screening.rows_of(delivery, contract)]
     except (Refused, OSError):
         return []
-
-
-def _require_formats(settings: Settings, contracts: Mapping[tuple[str, str], Contract]) -> None:
-    """Refuse before anything is done where a delivery's rows cannot be taken out."""
-    for delivery in screening.deliveries(settings):
-        contract = contracts.get((delivery.source, delivery.entity))
-        if contract is not None and contract.format == "xlsx":
-            next(screening.rows_of(delivery, contract), None)
 
 
 def _carry_out(
