@@ -75,6 +75,7 @@ def load(settings: Settings, until: date | None, *, between_nights: bool = False
     """
     from orchestration.ingest.derived import require_feeds
     from orchestration.ingest.loader import coming_as_of, load_deliveries
+    from orchestration.pipeline.progress import tell
     from orchestration.privacy.ageing import age_landing, screen_aged
     from orchestration.privacy.erasing import screen_landing
 
@@ -85,7 +86,10 @@ def load(settings: Settings, until: date | None, *, between_nights: bool = False
         stood_at = state.last_night(settings)
         night = max(until, stood_at) if until and stood_at else until
         if not between_nights:
-            age_landing(settings, coming_as_of(settings, night, state.current_as_of(settings)))
+            as_of = coming_as_of(settings, night, state.current_as_of(settings))
+            aged = age_landing(settings, as_of)
+            if aged:
+                tell(f"retention: {aged:,} rows went by age, everything is built anew")
         build = state.last_build(settings)
         if build is not None and build.sources != state.sources_hash(settings):
             delete_derived(settings)

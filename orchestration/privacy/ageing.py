@@ -8,23 +8,26 @@ younger than its arrival says. Everything derived is deleted first and built aga
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 import duckdb
 
 from orchestration import warehouse
 from orchestration.act_lines import append_lines
-from orchestration.ingest.acts import acts_path
+from orchestration.followers.following import follow_all
+from orchestration.ingest.acts import RETENTION, acts_path
 from orchestration.ingest.appending import describe_files
 from orchestration.ingest.batch import ReadyFile, prepare_delivery, read_batch
 from orchestration.ingest.contracts import Contract, load_contracts
 from orchestration.ingest.landing import Delivery
 from orchestration.ingest.tables import literal
 from orchestration.privacy import screening
-from orchestration.privacy.handles import define_ledger_hash, load_privacy
+from orchestration.privacy.handles import define_ledger_hash, hasher, load_privacy
+from orchestration.privacy.published_events import event_handles
+from orchestration.privacy.redacting import build_twins
 from orchestration.privacy.retention import (
     RetentionAct,
     Table,
@@ -35,6 +38,9 @@ from orchestration.privacy.retention import (
     kept_days,
     read_retention_acts,
 )
+from orchestration.publish import files, journal
+from orchestration.publish.flipping import STAGING, recover
+from orchestration.publish.replacing import serve_twins
 from orchestration.settings import Settings
 
 WORK = ".ageing"
@@ -59,12 +65,17 @@ class Aged:
     keys: tuple[str, ...] = ()
 
 
-def age_landing(settings: Settings, as_of: datetime | None) -> int:
+def age_landing(
+    settings: Settings,
+    as_of: datetime | None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> int:
     """Take rows that are too old at a run's as-of out of the landing, as recorded acts.
 
     Args:
         settings: Home and project; the writer lock is held.
         as_of: As-of of the run, UTC without zone; None before the first delivery.
+        now: The clock of acts on releases; no row's age is told by it.
 
     Returns:
         Rows that went. Where there are any, everything derived was deleted.
@@ -91,10 +102,35 @@ def age_landing(settings: Settings, as_of: datetime | None) -> int:
         return 0
     from orchestration.pipeline import steps
 
-    # Before the landing: a run that dies here finds nothing that holds what is about to go.
+    # Releases first, while the warehouse tells what the rows became; then the derived, so that a
+    # run that dies here finds nothing that holds what is about to go. The next one begins anew.
+    _redact_releases(settings, contracts, found, now)
     steps.delete_derived(settings)
     _replace(settings, contracts, found, taken)
     return sum(act.erased_rows for act in taken)
+
+
+def _redact_releases(
+    settings: Settings,
+    contracts: Mapping[Table, Contract],
+    found: Sequence[Aged],
+    now: Callable[[], datetime],
+) -> None:
+    """Kept releases give way to twins without the touchpoints and service steps of those rows."""
+    if not settings.releases.is_dir():
+        return
+    hashed = hasher(settings)
+    screened = [screening.Screened(item.delivery, item.rows) for item in found]
+    hashes = {hashed(handle) for handle in event_handles(settings, contracts, screened)}
+    recover(settings, now)
+    try:
+        twins = build_twins(settings, load_privacy(settings), hashes, now())
+        serve_twins(settings, twins, journal.ERASE, {"reason": RETENTION}, now)
+    finally:
+        files.remove_tree(settings.releases / STAGING)
+    if twins:
+        # Not left to the publication of this run, which the gate may refuse.
+        follow_all(settings)
 
 
 def screen_aged(settings: Settings, known: set[tuple[str, str, str]]) -> int:

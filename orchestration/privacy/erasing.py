@@ -38,6 +38,7 @@ from orchestration.privacy.handles import (
     read_tombstones,
     tombstones_path,
 )
+from orchestration.privacy.published_events import event_handles
 from orchestration.privacy.redacting import build_twins
 from orchestration.privacy.resolving import resolve
 from orchestration.publish import files, journal
@@ -115,6 +116,9 @@ def erase_person(
         hashes = {hashed(handle) for handle in person.handles}
         reader = _Reader(privacy, contracts, hashed, rules)
         hashes |= reader.belongings(settings, hashes)
+        named = [s for d in screening.deliveries(settings) if (s := reader.screen(d, hashes))]
+        # What such a row became may be another's: an agent's comment on somebody else's ticket.
+        hashes |= {hashed(handle) for handle in event_handles(settings, contracts, named)}
         at = now().strftime("%Y-%m-%dT%H:%M:%SZ")
         name = hashlib.sha256("".join(sorted(hashes)).encode()).hexdigest()[:8]
         erasure_id = f"{at.replace(':', '')}-{name}"

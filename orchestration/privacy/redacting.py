@@ -21,6 +21,7 @@ import duckdb
 from orchestration import warehouse
 from orchestration.errors import JourneylineError
 from orchestration.privacy.handles import CUSTOMER, Privacy, define_ledger_hash
+from orchestration.privacy.published_events import EVENT, EVENT_COLUMNS
 from orchestration.publish import database, describing, files, manifest, parquet
 from orchestration.publish.finding import release_folders
 from orchestration.publish.identity_backup import back_up_tombstones
@@ -37,7 +38,7 @@ def build_twins(settings: Settings, privacy: Privacy, hashes: set[str], at: date
     Args:
         settings: The home folder; its writer lock is held.
         privacy: Which columns name a person.
-        hashes: Keyed hashes of everybody who was erased.
+        hashes: Keyed hashes of everybody who was erased, and of events that went.
         at: When it happens.
 
     Raises:
@@ -75,6 +76,7 @@ def _conditions(
 ) -> dict[str, str]:
     """SQL per published table that is true for rows that name somebody who was erased."""
     owned = {b.owned: domain for domain, b in privacy.belongings.items()}
+    owned |= dict.fromkeys(EVENT_COLUMNS, EVENT)
     rows = connection.execute(
         "select table_name, column_name from duckdb_columns() where database_name = 'source'"
     ).fetchall()

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestration.act_lines import complete_lines
+from orchestration.ingest.acts import acts_path, renumbered_acts
 from orchestration.ingest.contracts import Contract
 from orchestration.ingest.json_records import split_documents
 from orchestration.ingest.landing import Delivery, list_deliveries
@@ -115,7 +115,12 @@ def replace_deliveries(
         folder.mkdir(parents=True)
         contract = contracts.get((delivery.source, delivery.entity))
         _write_replacement(item, contract, folder, is_aged=is_aged)
-    _renumber_acts(settings, place / _ACTS, screened, acts)
+    gone = {
+        (item.delivery.source, item.delivery.entity, item.delivery.delivery_id): item.erased
+        for item in screened
+    }
+    if acts or acts_path(settings).exists():
+        (place / _ACTS).write_bytes(renumbered_acts(settings, gone) + acts)
     files.sync_tree(place)
     (place / _READY).touch()
     files.sync(place)
@@ -319,34 +324,3 @@ def _without_cells(delivery: Delivery, contract: Contract, erased: set[int]) -> 
     header, records = workbook_records(delivery, contract)
     kept = (text for number, text in enumerate(records, start=1) if number not in erased)
     return write_workbook(sheet_name(delivery, contract), header, kept)
-
-
-def _renumber_acts(
-    settings: Settings, target: Path, screened: Sequence[Screened], added: bytes
-) -> None:
-    """Replays and discards name rows by number: follow the rows that stay."""
-    path = settings.landing / _ACTS
-    gone = {
-        (item.delivery.source, item.delivery.entity, item.delivery.delivery_id): item.erased
-        for item in screened
-    }
-    if not path.exists() and not added:
-        return
-    lines = []
-    for said in complete_lines(path):
-        act = json.loads(said)
-        for delivery_id, runs in list(act.get("rows", {}).items()):
-            key = (act.get("source"), act.get("entity"), delivery_id)
-            if key in gone:
-                act["rows"][delivery_id] = _renumbered(runs, gone[key])
-        lines.append(json.dumps(act, ensure_ascii=False) + "\n")
-    target.write_bytes("".join(lines).encode() + added)
-
-
-def _renumbered(runs: Sequence[Sequence[int]], erased: tuple[int, ...] | None) -> list[list[int]]:
-    if erased is None:
-        return []
-    gone = set(erased)
-    kept = [n for first, last in runs for n in range(first, last + 1) if n not in gone]
-    numbers = [n - sum(e < n for e in gone) for n in kept]
-    return [[n, n] for n in numbers]

@@ -309,7 +309,7 @@ def _why(
     if old["code"]["version"] != new["code"]["version"]:
         why.append("the code changed")
     if difference.other_rows and new.get("redacts"):
-        why.append("a person was erased")
+        why.append("rows were erased")
     elif difference.other_rows and _aged(old, new):
         why.append(f"{difference.other_rows} rows follow from retention and what else arrived")
     elif difference.other_rows:

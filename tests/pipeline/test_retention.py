@@ -18,6 +18,7 @@ from orchestration.ingest.landing import land_file, list_deliveries
 from orchestration.pipeline.night import RunReport, run_nights
 from orchestration.publish.comparing import compare_releases
 from orchestration.publish.publisher import SAME_CONTENT
+from orchestration.publish.releases import show_release, verify_release
 from orchestration.settings import Settings
 
 BALANCE = (
@@ -62,13 +63,15 @@ def test_retention_takes_old_rows_from_all_but_the_ids_and_the_aggregates_that_a
     keep(settings, {"segment": 200, "surveys/responses": 100})
     assert publication(run_nights(settings)) == (True, "")
     horizons = {"segment": stands_at - timedelta(200), "surveys": stands_at - timedelta(100)}
-    for source, horizon in horizons.items():
-        ((oldest, newest),) = served(
-            settings,
-            f"select min(known_at), max(occurred_at) from fct_touchpoints "
-            f"where source = '{source}' and occurred_at < timestamp '{horizon}'",
-        )
-        assert (oldest, newest) == (None, None)
+    for horizon in horizons.values():
+        assert horizon > min(served(settings, "select min(occurred_at) from fct_touchpoints")[0])
+    left = (
+        "select count(*) from (select source, occurred_at from fct_touchpoints union all "
+        "select source, occurred_at from fct_unattributed_touchpoints) "
+        "where source = 'segment' and occurred_at < timestamp '{}' "
+        "or source = 'surveys' and occurred_at < timestamp '{}'"
+    )
+    assert served(settings, left.format(*horizons.values())) == [(0,)]
     aged = served(settings, BALANCE.format("_inputs"))
     assert aged == ask(settings.warehouse, BALANCE.format("ingest.deliveries"))
     assert aged[0][0] is True and aged[0][1] == aged[0][2] > 0
@@ -85,7 +88,10 @@ def test_retention_takes_old_rows_from_all_but_the_ids_and_the_aggregates_that_a
 
     # What was published keeps its aggregates; the new release leaves out what is not whole.
     kept = [p for p in settings.releases.glob("2*") if p != settings.current.resolve()]
-    assert len(kept) == 1
+    assert len(kept) == 1 and not before.exists()
+    verify_release(settings, kept[0].name)
+    assert show_release(settings, kept[0].name)["redacts"] == before.name
+    assert ask(kept[0] / "journeyline.duckdb", left.format(*horizons.values())) == [(0,)]
     assert ask(kept[0] / "journeyline.duckdb", "select * from fct_kpi_values order by all") == (
         old_kpis
     )

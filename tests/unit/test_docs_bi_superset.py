@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import publishing
@@ -32,14 +33,18 @@ def lines_of(kind: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Superset's programs; the environment is of nearly a gigabyte, so it does not stay."""
     command = shlex.split(lines_of("sh"))
     requirements = command[command.index("install") + 1 :]
     assert len(requirements) > 3
+    folder = tmp_path_factory.mktemp("superset") / "venv"
     try:
-        return superset_server.install(tmp_path_factory.mktemp("superset") / "venv", requirements)
+        yield superset_server.install(folder, requirements)
     except superset_server.NotThere:
         pytest.skip("no package registry has Superset")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
