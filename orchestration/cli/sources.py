@@ -97,6 +97,41 @@ def drift(context: click.Context, source: str | None, as_json: bool) -> None:
     )
 
 
+@command.command("retention")
+@click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
+@click.pass_context
+def retention(context: click.Context, as_json: bool) -> None:
+    """Show how long rows of each source table are kept, what went, and what is too old now.
+
+    Retention is set in orchestration/config/privacy.yml; `--json` says too by which columns a row
+    is as old as it is.
+    """
+    from orchestration.privacy.retention_report import report_retention
+
+    tables = report_retention(settings_of(context))
+    if as_json:
+        echo_json(tables)
+        return
+    if not tables:
+        click.echo("every row is kept; orchestration/config/privacy.yml can say for how long")
+        return
+    echo_table(
+        "retention",
+        ("table", "days", "too old now", "they go at", "went so far", "from before"),
+        [
+            (
+                f"{t.source}/{t.entity}",
+                t.days,
+                t.old_rows,
+                t.due,
+                t.erased_rows,
+                t.last_horizon.date() if t.last_horizon else None,
+            )
+            for t in tables
+        ],
+    )  # fmt: skip
+
+
 @command.command("scaffold")
 @click.argument("what", metavar="FILE_OR_TABLE")
 @click.option("--as", "table", metavar="SOURCE/ENTITY", help="The table it is to become.")

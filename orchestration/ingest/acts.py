@@ -8,8 +8,9 @@ acts disagree about a row, the later one counts. Nothing here judges a row; the 
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from orchestration.settings import Settings
 
 REPLAY = "replay"
 DISCARD = "discard"
+RETENTION = "retention"
 # Other acts of the file (erasures, retention) belong to those who write them.
 _ROW_ACTS = (REPLAY, DISCARD)
 _INSTANT = "%Y-%m-%dT%H:%M:%SZ"
@@ -156,6 +158,26 @@ def append_acts(
     return count
 
 
+def renumbered_acts(
+    settings: Settings, gone: Mapping[tuple[str, str, str], tuple[int, ...] | None]
+) -> bytes:
+    """The acts as they have to read when rows leave deliveries: they follow the rows that stay.
+
+    Args:
+        settings: The home folder.
+        gone: Numbers of the rows that leave, by source, entity and delivery id; None where all do.
+    """
+    lines = []
+    for said in complete_lines(acts_path(settings)):
+        act = json.loads(said)
+        for delivery_id, runs in list(act.get("rows", {}).items()):
+            key = (act.get("source"), act.get("entity"), delivery_id)
+            if key in gone:
+                act["rows"][delivery_id] = _renumbered(runs, gone[key])
+        lines.append(json.dumps(act, ensure_ascii=False) + "\n")
+    return "".join(lines).encode()
+
+
 def next_instant(settings: Settings, as_of: datetime | None, now: datetime | None) -> datetime:
     """The instant of the next act: after all that was taken and after every earlier act.
 
@@ -202,3 +224,13 @@ def _act(number: int, said: dict[str, object]) -> Act:
         },
         reason=str(said["reason"]) if said.get("reason") else None,
     )
+
+
+def _renumbered(runs: Sequence[Sequence[int]], erased: tuple[int, ...] | None) -> list[list[int]]:
+    if erased is None:
+        return []
+    gone = set(erased)
+    kept = [n for first, last in runs for n in range(first, last + 1) if n not in gone]
+    before = sorted(gone)
+    numbers = [n - bisect_left(before, n) for n in kept]
+    return [[n, n] for n in numbers]

@@ -16,7 +16,7 @@ import duckdb
 
 from orchestration.errors import JourneylineError
 from orchestration.ingest import reading
-from orchestration.ingest.acts import DISCARD, TableActs
+from orchestration.ingest.acts import DISCARD, RETENTION, TableActs
 from orchestration.ingest.appending import (
     append_quarantine,
     append_rows,
@@ -105,7 +105,9 @@ def load_entity(
     deliveries = todo.deliveries
     numbered = list(enumerate(deliveries))
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        outcomes = list(pool.map(lambda item: _prepare(item[1], contract, work, item[0]), numbered))
+        outcomes = list(
+            pool.map(lambda item: prepare_delivery(item[1], contract, work, item[0]), numbered)
+        )
     rows: list[list[object]] = []
     ready = [outcome for outcome in outcomes if isinstance(outcome, ReadyFile)]
     for delivery, outcome in zip(deliveries, outcomes, strict=True):
@@ -124,7 +126,17 @@ def load_entity(
     return result
 
 
-def _prepare(delivery: Delivery, contract: Contract, work: Path, number: int) -> ReadyFile | str:
+def prepare_delivery(
+    delivery: Delivery, contract: Contract, work: Path, number: int
+) -> ReadyFile | str:
+    """A delivery as the reader takes it, or why it is refused.
+
+    Args:
+        delivery: The delivery.
+        contract: Its table's contract.
+        work: Folder for a rewritten file.
+        number: Tells the rewritten files of the folder apart.
+    """
     target = work / f"{contract.source}-{contract.entity}-{number}"
     try:
         guarded = guard_delivery(delivery, contract)
@@ -167,7 +179,7 @@ def _load_ready(
 ) -> list[list[object]]:
     # An empty file is read where there is no other, so that the batch has its columns.
     filled = [file for file in ready if file.record_count] or ready[:1]
-    _read_batch(connection, contract, filled, work / "batch.parquet")
+    read_batch(connection, contract, filled, work)
     described = [(f.path, f.delivery, f.delivery.delivery_id in todo.again) for f in ready]
     describe_files(connection, contract, described)
     describe_acts(connection, todo.acts)
@@ -253,9 +265,17 @@ def _held_reason(drift: str | None) -> str:
     return f"its columns differ from the contract, whose drift policy is stop: {drift}"
 
 
-def _read_batch(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, files: list[ReadyFile], target: Path
+def read_batch(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, files: list[ReadyFile], work: Path
 ) -> None:
+    """`batch`: the records of files, typed, in the order of the files (see `reading`).
+
+    Args:
+        connection: The warehouse.
+        contract: The table's contract.
+        files: The files; they are of one contract.
+        work: The folder in which the batch is kept, as `batch.parquet`, until the next one.
+    """
     paths = [file.path for file in files]
     too_deep: list[str] = []
     if contract.format in ("ndjson", "json") and paths:
@@ -299,8 +319,10 @@ def _ledger_row(
     place = [delivery.source, delivery.entity, delivery.delivery_id, delivery.received_at]
     file = [delivery.file_name, delivery.sha256, delivery.byte_count]
     erased = 0 if status == "refused" else delivery.erased_count
+    if status == "loaded" and delivery.aged_count:
+        reason = RETENTION
     landed = [counts[0] + erased, *counts[1:]]
-    return [*place, status, reason, *file, *landed, erased, load_number]
+    return [*place, status, reason, *file, *landed, erased, load_number, delivery.aged_count]
 
 
 def _record_acts(connection: duckdb.DuckDBPyConnection, acts: TableActs, load_number: int) -> None:

@@ -45,6 +45,7 @@ class Delivery:
         stored_sha256: Hash of the file as it lies there now, where rows of it were erased.
         stored_bytes: Size of the file as it lies there now, where rows of it were erased.
         erased_count: Rows erased since it landed.
+        aged_count: Of these, rows that went because of their age.
     """
 
     source: str
@@ -61,6 +62,7 @@ class Delivery:
     stored_sha256: str | None = None
     stored_bytes: int | None = None
     erased_count: int = 0
+    aged_count: int = 0
 
     @property
     def file(self) -> Path:
@@ -253,7 +255,7 @@ def _read(path: Path) -> Delivery:
     folder = path.parent
     source, entity, delivery_id = folder.parts[-3:]
     name, digest, size, rows, problem, expected = "", "", 0, None, None, None
-    stored: tuple[str | None, int | None, int] = (None, None, 0)
+    stored: tuple[str | None, int | None, int, int] = (None, None, 0, 0)
     received_at = _instant_of(delivery_id)
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -267,6 +269,7 @@ def _read(path: Path) -> Delivery:
                 str(item["stored_sha256"]),
                 int(item["stored_bytes"]),
                 int(item["erased_count"]),
+                int(item.get("aged_count", 0)),
             )
         expected = None if item.get("expected_sha256") is None else str(item["expected_sha256"])
         said = datetime.fromisoformat(manifest["received_at"]).astimezone(UTC).replace(tzinfo=None)

@@ -89,8 +89,24 @@ def load_deliveries(
         )
         acts = [act for act in read_acts(settings) if until is None or act.at.date() <= until]
         todo = _work(connection, taken, landed, recorded, acts)
-        as_of = _as_of(connection, landed, acts, until, between_nights)
+        row = connection.execute("select max(as_of) from pipeline.clock").fetchone()
+        as_of = _as_of(row[0] if row else None, landed, acts, until, between_nights)
         return _load(connection, settings, taken, todo, as_of, ignored, progress)
+
+
+def coming_as_of(
+    settings: Settings, until: date | None, before: datetime | None
+) -> datetime | None:
+    """Where a load up to a night will stand; None before the first delivery.
+
+    Args:
+        settings: The home folder.
+        until: Last night to take, inclusive; None takes all.
+        before: Where the pipeline stands, UTC without zone.
+    """
+    landed = [d for d in list_deliveries(settings) if _is_within(d, until)]
+    acts = [act for act in read_acts(settings) if until is None or act.at.date() <= until]
+    return _as_of(before, landed, acts, until, between_nights=False)
 
 
 def _work(
@@ -172,7 +188,7 @@ def _next_number(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def _as_of(
-    connection: duckdb.DuckDBPyConnection,
+    before: datetime | None,
     landed: list[Delivery],
     acts: list[Act],
     until: date | None,
@@ -182,8 +198,6 @@ def _as_of(
 
     A night that has acts and no delivery is not over either: its delivery may still come.
     """
-    row = connection.execute("select max(as_of) from pipeline.clock").fetchone()
-    before: datetime | None = row[0] if row else None
     arrivals = [d.received_at for d in landed] + [act.at for act in acts]
     night = until or max((arrival.date() for arrival in arrivals), default=None)
     if night is None:

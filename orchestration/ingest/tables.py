@@ -23,8 +23,10 @@ create schema if not exists pipeline;
 create table if not exists ingest.deliveries (
     source text, entity text, delivery_id text, received_at timestamp, status text, reason text,
     file_name text, sha256 text, byte_count bigint, landed_count bigint, accepted_count bigint,
-    quarantined_count bigint, duplicate_count bigint, erased_count bigint, load_number integer
+    quarantined_count bigint, duplicate_count bigint, erased_count bigint, load_number integer,
+    aged_count bigint
 );
+alter table ingest.deliveries add column if not exists aged_count bigint default 0;
 create table if not exists ingest.quarantine_rows (
     quarantine_id text, source text, entity text, delivery_id text, row_number bigint, rule text,
     column_name text, value text, payload text, received_at timestamp, first_seen_at timestamp,

@@ -31,10 +31,7 @@ def workbook_records(delivery: Delivery, contract: Contract) -> tuple[list[str],
 
     try:
         workbook = load_workbook(str(delivery.file))
-        names = workbook.sheet_names
-        name = contract.sheet or (names[0] if names else "")
-        if name not in names:
-            raise Refused(f"the workbook has no sheet {name!r}; it has {', '.join(names)}")
+        name = _sheet_of(workbook.sheet_names, contract)
         rows = iter(workbook.get_sheet_by_name(name).iter_rows())
     except CalamineError as error:
         raise Refused(f"the workbook cannot be read: {error}") from error
@@ -48,6 +45,24 @@ def workbook_records(delivery: Delivery, contract: Contract) -> tuple[list[str],
     if doubled:
         raise Refused(f"the header names the column {doubled[0]!r} twice")
     return named, _records(named, rows)
+
+
+def sheet_name(delivery: Delivery, contract: Contract) -> str:
+    """The name of the sheet that is read.
+
+    Raises:
+        Refused: The workbook lacks it.
+    """
+    from python_calamine import load_workbook
+
+    return _sheet_of(load_workbook(str(delivery.file)).sheet_names, contract)
+
+
+def _sheet_of(names: list[str], contract: Contract) -> str:
+    name = contract.sheet or (names[0] if names else "")
+    if name not in names:
+        raise Refused(f"the workbook has no sheet {name!r}; it has {', '.join(names)}")
+    return name
 
 
 def _records(header: list[str], rows: Iterator[list[Any]]) -> Iterator[str]:

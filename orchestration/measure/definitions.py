@@ -61,6 +61,8 @@ class Kpi(BaseModel):
         target: To be reached each period.
         owner: Who answers for it.
         bounds: What the gate believes.
+        kinds: Kinds of the sources (`sources.yml`) whose rows it counts; none means all. A period
+            that began before rows of one of them went by age is left out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,6 +76,7 @@ class Kpi(BaseModel):
     target: Decimal
     owner: str
     bounds: Bounds
+    kinds: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _is_known(self) -> Kpi:

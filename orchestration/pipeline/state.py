@@ -94,7 +94,7 @@ def waiting_deliveries(settings: Settings) -> dict[tuple[str, str, str], datetim
     """When each delivery that a run would take was received, by source, entity and id."""
     from orchestration.ingest.sources import load_sources
 
-    known = _known_deliveries(settings)
+    known = known_deliveries(settings)
     enabled = {name for name, source in load_sources(settings).items() if source.enabled}
     contracts = {path.name for path in (settings.contracts / "sources").glob("*.odcs.yaml")}
     return {
@@ -268,7 +268,8 @@ def _landed_deliveries(settings: Settings) -> Iterable[tuple[tuple[str, str, str
         yield (folder.parent.parent.name, folder.parent.name, folder.name), received_at
 
 
-def _known_deliveries(settings: Settings) -> set[tuple[str, str, str]]:
+def known_deliveries(settings: Settings) -> set[tuple[str, str, str]]:
+    """Source, entity and id of each delivery that a load has taken."""
     rows = _read(settings, "select source, entity, delivery_id from ingest.deliveries")
     return {(str(source), str(entity), str(delivery)) for source, entity, delivery in rows}
 

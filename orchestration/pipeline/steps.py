@@ -74,23 +74,28 @@ def load(settings: Settings, until: date | None, *, between_nights: bool = False
         JourneylineError: A source was switched on or off and dbt does not know it (exit 2).
     """
     from orchestration.ingest.derived import require_feeds
-    from orchestration.ingest.loader import load_deliveries
+    from orchestration.ingest.loader import coming_as_of, load_deliveries
+    from orchestration.pipeline.progress import tell
+    from orchestration.privacy.ageing import age_landing, screen_aged
     from orchestration.privacy.erasing import screen_landing
 
     require_feeds(settings)
     with writing(settings):
         screen_landing(settings)
-        build = state.last_build(settings)
+        screen_aged(settings, state.known_deliveries(settings))
         stood_at = state.last_night(settings)
+        night = max(until, stood_at) if until and stood_at else until
+        if not between_nights:
+            as_of = coming_as_of(settings, night, state.current_as_of(settings))
+            aged = age_landing(settings, as_of)
+            if aged:
+                tell(f"retention: {aged:,} rows went by age, everything is built anew")
+        build = state.last_build(settings)
         if build is not None and build.sources != state.sources_hash(settings):
             delete_derived(settings)
         elif state.waiting_nights(settings, until):
             state.record_change(settings)
-        return load_deliveries(
-            settings,
-            max(until, stood_at) if until and stood_at else until,
-            between_nights=between_nights,
-        )
+        return load_deliveries(settings, night, between_nights=between_nights)
 
 
 def write_configuration(settings: Settings) -> None:

@@ -38,6 +38,7 @@ from orchestration.privacy.handles import (
     read_tombstones,
     tombstones_path,
 )
+from orchestration.privacy.published_events import event_handles
 from orchestration.privacy.redacting import build_twins
 from orchestration.privacy.resolving import resolve
 from orchestration.publish import files, journal
@@ -95,7 +96,7 @@ def erase_person(
         now: The clock of acts.
 
     Raises:
-        JourneylineError: Nobody or several are meant, or a file cannot be rewritten (exit 2).
+        JourneylineError: Nobody or several are meant (exit 2).
     """
     from orchestration.pipeline import steps
 
@@ -114,8 +115,10 @@ def erase_person(
         contracts = load_contracts(settings)
         hashes = {hashed(handle) for handle in person.handles}
         reader = _Reader(privacy, contracts, hashed, rules)
-        _require_formats(settings, contracts)
         hashes |= reader.belongings(settings, hashes)
+        named = [s for d in screening.deliveries(settings) if (s := reader.screen(d, hashes))]
+        # What such a row became may be another's: an agent's comment on somebody else's ticket.
+        hashes |= {hashed(handle) for handle in event_handles(settings, contracts, named)}
         at = now().strftime("%Y-%m-%dT%H:%M:%SZ")
         name = hashlib.sha256("".join(sorted(hashes)).encode()).hexdigest()[:8]
         erasure_id = f"{at.replace(':', '')}-{name}"
@@ -213,14 +216,6 @@ def _readable_rows(delivery: Delivery, contract: Contract | None) -> list[Mappin
         return [row.fields for row in screening.rows_of(delivery, contract)]
     except (Refused, OSError):
         return []
-
-
-def _require_formats(settings: Settings, contracts: Mapping[tuple[str, str], Contract]) -> None:
-    """Refuse before anything is done where a delivery's rows cannot be taken out."""
-    for delivery in screening.deliveries(settings):
-        contract = contracts.get((delivery.source, delivery.entity))
-        if contract is not None and contract.format == "xlsx":
-            next(screening.rows_of(delivery, contract), None)
 
 
 def _carry_out(

@@ -12,11 +12,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+import duckdb
+from pydantic import BaseModel, ConfigDict, Field
 
-from orchestration.keys import ledger_key, pseudonym
+from orchestration.keys import hmac_blocks, ledger_key, pseudonym
 from orchestration.proved_yaml import load_proved
 from orchestration.settings import Settings
 from orchestration.unify.normalising import (
@@ -44,12 +45,27 @@ class Belonging(BaseModel):
     owned: str
 
 
+class Retention(BaseModel):
+    """How long rows of sources are kept.
+
+    Args:
+        every: Whether rows that are too old go in the first run of each month or in each night's.
+        days: Days that rows are kept, per `source/entity`, or source for its tables of events;
+            for ever where none says so.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    every: Literal["month", "night"] = "month"
+    days: dict[str, Annotated[int, Field(ge=1, strict=True)]] = {}
+
+
 class Privacy(BaseModel):
     """`privacy.yml`, proved."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     subjects: dict[str, dict[str, str]]
     belongings: dict[str, Belonging] = {}
+    retention: Retention = Retention()
 
 
 def load_privacy(settings: Settings) -> Privacy:
@@ -117,6 +133,21 @@ def hasher(settings: Settings) -> Hash:
         return pseudonym(key, ":".join(handle))
 
     return hashed
+
+
+def define_ledger_hash(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Make `ledger_hash(text)` a macro of a connection: the keyed hash, set-based."""
+    inner, outer = hmac_blocks(ledger_key(settings))
+    connection.execute("set variable ledger_inner = ?::blob", [inner])
+    connection.execute("set variable ledger_outer = ?::blob", [outer])
+    connection.execute(
+        """
+        create macro ledger_hash(value) as left(sha256(
+            getvariable('ledger_outer')
+            || unhex(sha256(getvariable('ledger_inner') || encode(value)))
+        ), 32)
+        """
+    )
 
 
 def tombstones_path(settings: Settings) -> Path:

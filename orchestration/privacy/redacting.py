@@ -20,8 +20,8 @@ import duckdb
 
 from orchestration import warehouse
 from orchestration.errors import JourneylineError
-from orchestration.keys import hmac_blocks, ledger_key
-from orchestration.privacy.handles import CUSTOMER, Privacy
+from orchestration.privacy.handles import CUSTOMER, Privacy, define_ledger_hash
+from orchestration.privacy.published_events import EVENT, EVENT_COLUMNS
 from orchestration.publish import database, describing, files, manifest, parquet
 from orchestration.publish.finding import release_folders
 from orchestration.publish.identity_backup import back_up_tombstones
@@ -38,7 +38,7 @@ def build_twins(settings: Settings, privacy: Privacy, hashes: set[str], at: date
     Args:
         settings: The home folder; its writer lock is held.
         privacy: Which columns name a person.
-        hashes: Keyed hashes of everybody who was erased.
+        hashes: Keyed hashes of everybody who was erased, and of events that went.
         at: When it happens.
 
     Raises:
@@ -64,17 +64,7 @@ def build_twins(settings: Settings, privacy: Privacy, hashes: set[str], at: date
 def _opened(settings: Settings, folder: Path, hashes: set[str]) -> duckdb.DuckDBPyConnection:
     """A connection with the release as `source` and the hashes of the erased."""
     connection = warehouse.connect(":memory:")
-    inner, outer = hmac_blocks(ledger_key(settings))
-    connection.execute("set variable ledger_inner = ?::blob", [inner])
-    connection.execute("set variable ledger_outer = ?::blob", [outer])
-    connection.execute(
-        """
-        create macro ledger_hash(value) as left(sha256(
-            getvariable('ledger_outer')
-            || unhex(sha256(getvariable('ledger_inner') || encode(value)))
-        ), 32)
-        """
-    )
+    define_ledger_hash(connection, settings)
     connection.execute("create table erased as select unnest(?::text[]) as hash", [sorted(hashes)])
     path = describing.literal(str(folder / database.FILE_NAME))
     connection.execute(f"attach {path} as source (read_only)")
@@ -86,6 +76,7 @@ def _conditions(
 ) -> dict[str, str]:
     """SQL per published table that is true for rows that name somebody who was erased."""
     owned = {b.owned: domain for domain, b in privacy.belongings.items()}
+    owned |= dict.fromkeys(EVENT_COLUMNS, EVENT)
     rows = connection.execute(
         "select table_name, column_name from duckdb_columns() where database_name = 'source'"
     ).fetchall()

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from orchestration.errors import EXIT_USAGE, JourneylineError
-from orchestration.ingest.contracts import Contract, load_contracts
+from orchestration.ingest.contracts import load_contracts
 from orchestration.keys import ledger_key, pseudonym, pseudonym_key
 from orchestration.privacy.handles import (
     CUSTOMER,
@@ -23,18 +23,12 @@ from orchestration.privacy.handles import (
     Handle,
     Privacy,
 )
+from orchestration.privacy.published_events import TOLD_APART_BY, has_messages, spoken
 from orchestration.settings import Settings
 from orchestration.unify.normalising import NormaliserSettings, email_form, phone_form
 from orchestration.warehouse import connect
 
 _ID_LENGTH = 32
-# What tells an app event's touchpoint apart, and what stands for it where a source lacks it.
-_TOLD_APART_BY = (
-    ("message_id", "_row_hash"),
-    ("type", "'action'"),
-    ("event", "null"),
-    ("name", "null"),
-)
 
 
 @dataclass(frozen=True)
@@ -220,15 +214,15 @@ def _device_messages(
     key = pseudonym_key(settings)
     handles: set[Handle] = set()
     for contract in load_contracts(settings).values():
-        if "app_events" not in contract.feeds or not _has(contract, "message_id"):
+        if "app_events" not in contract.feeds or not has_messages(contract):
             continue
-        spoken = [_spoken(contract, *item) for item in _TOLD_APART_BY]
+        columns = [spoken(contract, *item) for item in TOLD_APART_BY]
         rows = connection.execute(
             f"""
-            select distinct message_id, {", ".join(spoken)}
+            select distinct message_id, {", ".join(columns)}
             from {contract.table}
-            where {_spoken(contract, "user_id", "null")} is null
-                and {_spoken(contract, "anonymous_id", "null")} in (
+            where {spoken(contract, "user_id", "null")} is null
+                and {spoken(contract, "anonymous_id", "null")} in (
                     select anonymous_id from journey.int_events
                     where list_contains(?, touchpoint_id)
                 )
@@ -241,15 +235,6 @@ def _device_messages(
             if pseudonym(key, f"{contract.label}/{message}|{kind}|{event or name or ''}") in owned
         }
     return handles
-
-
-def _has(contract: Contract, name: str) -> bool:
-    return any(column.name == name for column in contract.columns)
-
-
-def _spoken(contract: Contract, name: str, missing: str) -> str:
-    """A column of the vocabulary over the raw table, as the models that it feeds read it."""
-    return contract.speaks.get(name, name if _has(contract, name) else missing)
 
 
 def _column(connection: duckdb.DuckDBPyConnection, sql: str, values: list[Any]) -> list[str]:

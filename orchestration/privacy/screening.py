@@ -21,12 +21,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestration.errors import JourneylineError
+from orchestration.ingest.acts import acts_path, renumbered_acts
 from orchestration.ingest.contracts import Contract
 from orchestration.ingest.json_records import split_documents
 from orchestration.ingest.landing import Delivery, list_deliveries
 from orchestration.ingest.records import nested_rows, split_rows
 from orchestration.ingest.unpacking import Refused, open_text
+from orchestration.ingest.workbooks import sheet_name, workbook_records
+from orchestration.privacy.workbook_writing import write_workbook
 from orchestration.publish import files
 from orchestration.settings import Settings
 
@@ -89,7 +91,12 @@ def screen(delivery: Delivery, contract: Contract | None, is_erased: IsErased) -
 
 
 def replace_deliveries(
-    settings: Settings, contracts: Mapping[tuple[str, str], Contract], screened: Sequence[Screened]
+    settings: Settings,
+    contracts: Mapping[tuple[str, str], Contract],
+    screened: Sequence[Screened],
+    *,
+    is_aged: bool = False,
+    acts: bytes = b"",
 ) -> None:
     """Put every replacement in place, all of them or none.
 
@@ -97,6 +104,8 @@ def replace_deliveries(
         settings: The home folder; its writer lock is held.
         contracts: Contracts by source and entity.
         screened: The deliveries concerned, with the rows that go.
+        is_aged: Whether they go because of their age.
+        acts: Lines that are added to the acts together with it.
     """
     place = settings.home / FOLDER
     shutil.rmtree(place, ignore_errors=True)
@@ -105,8 +114,13 @@ def replace_deliveries(
         folder = place / "landing" / delivery.source / delivery.entity / delivery.delivery_id
         folder.mkdir(parents=True)
         contract = contracts.get((delivery.source, delivery.entity))
-        _write_replacement(item, contract, folder)
-    _renumber_acts(settings, place / _ACTS, screened)
+        _write_replacement(item, contract, folder, is_aged=is_aged)
+    gone = {
+        (item.delivery.source, item.delivery.entity, item.delivery.delivery_id): item.erased
+        for item in screened
+    }
+    if acts or acts_path(settings).exists():
+        (place / _ACTS).write_bytes(renumbered_acts(settings, gone) + acts)
     files.sync_tree(place)
     (place / _READY).touch()
     files.sync(place)
@@ -172,11 +186,10 @@ def _records(
                 {c.name: entry.get(c.path) for c in contract.columns},
             )
     else:
-        raise JourneylineError(
-            f"Rows cannot be taken out of a file of format {contract.format}.",
-            where=delivery.label,
-            next_step="Land its content as CSV, delete this delivery, and erase again.",
-        )
+        for text in workbook_records(delivery, contract)[1]:
+            record = json.loads(text)
+            known = record if isinstance(record, dict) else {}
+            yield text, {c.name: known.get(c.path) for c in contract.columns}
 
 
 def _json_fields(text: str, contract: Contract | None) -> dict[str, Any]:
@@ -245,12 +258,16 @@ def _parquet(delivery: Delivery) -> Any:
         raise Refused(f"the Parquet data is broken: {error}") from error
 
 
-def _write_replacement(item: Screened, contract: Contract | None, folder: Path) -> None:
+def _write_replacement(
+    item: Screened, contract: Contract | None, folder: Path, *, is_aged: bool
+) -> None:
     delivery = item.delivery
     if item.erased is None:
         content, count = b"", 0
     elif contract is not None and contract.format == "parquet":
         content, count = _without_parquet_rows(delivery, set(item.erased)), len(item.erased)
+    elif contract is not None and contract.format == "xlsx":
+        content, count = _without_cells(delivery, contract, set(item.erased)), len(item.erased)
     else:
         text = _without_rows(delivery, contract, set(item.erased))
         content, count = _packed(text, delivery.file_name, contract), len(item.erased)
@@ -260,6 +277,8 @@ def _write_replacement(item: Screened, contract: Contract | None, folder: Path) 
     entry["stored_sha256"] = hashlib.sha256(content).hexdigest()
     entry["stored_bytes"] = len(content)
     entry["erased_count"] = int(entry.get("erased_count", 0)) + count
+    if is_aged:
+        entry["aged_count"] = int(entry.get("aged_count", 0)) + count
     text = json.dumps(manifest, indent=2) + "\n"
     (folder / "manifest.json").write_text(text, encoding="utf-8")
 
@@ -301,30 +320,7 @@ def _without_parquet_rows(delivery: Delivery, erased: set[int]) -> bytes:
     return buffer.getvalue()
 
 
-def _renumber_acts(settings: Settings, target: Path, screened: Sequence[Screened]) -> None:
-    """Replays and discards name rows by number: follow the rows that stay."""
-    path = settings.landing / _ACTS
-    gone = {
-        (item.delivery.source, item.delivery.entity, item.delivery.delivery_id): item.erased
-        for item in screened
-    }
-    if not path.exists():
-        return
-    lines = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        act = json.loads(line)
-        for delivery_id, runs in list(act.get("rows", {}).items()):
-            key = (act.get("source"), act.get("entity"), delivery_id)
-            if key in gone:
-                act["rows"][delivery_id] = _renumbered(runs, gone[key])
-        lines.append(json.dumps(act, ensure_ascii=False) + "\n")
-    target.write_text("".join(lines), encoding="utf-8")
-
-
-def _renumbered(runs: Sequence[Sequence[int]], erased: tuple[int, ...] | None) -> list[list[int]]:
-    if erased is None:
-        return []
-    gone = set(erased)
-    kept = [n for first, last in runs for n in range(first, last + 1) if n not in gone]
-    numbers = [n - sum(e < n for e in gone) for n in kept]
-    return [[n, n] for n in numbers]
+def _without_cells(delivery: Delivery, contract: Contract, erased: set[int]) -> bytes:
+    header, records = workbook_records(delivery, contract)
+    kept = (text for number, text in enumerate(records, start=1) if number not in erased)
+    return write_workbook(sheet_name(delivery, contract), header, kept)

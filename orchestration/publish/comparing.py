@@ -159,6 +159,7 @@ def _notes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
         notes.append(f"{new['release_id']} is the redacted twin of {new['redacts']}.")
     if new.get("relocates"):
         notes.append(f"{new['release_id']} is {new['relocates']} with mended paths.")
+    notes += _aged(old, new)
     if new.get("operator"):
         operator = new["operator"]
         despite = ", ".join(operator["despite"]) or "no failing check"
@@ -166,6 +167,17 @@ def _notes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
     if old["engine"] != new["engine"]:
         notes.append("Another version of DuckDB wrote it.")
     return tuple(notes)
+
+
+def _aged(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What went by age since the earlier release, a line per source table."""
+    then = {(e["source"], e["entity"]): e["horizon"] for e in old.get("retention", [])}
+    return [
+        f"Retention: rows of {e['source']}/{e['entity']} from before {e['horizon']} went, and KPI "
+        "periods that began before it are left out."
+        for e in new.get("retention", [])
+        if then.get((e["source"], e["entity"])) != e["horizon"]
+    ]
 
 
 def _identity_changes(
@@ -297,7 +309,9 @@ def _why(
     if old["code"]["version"] != new["code"]["version"]:
         why.append("the code changed")
     if difference.other_rows and new.get("redacts"):
-        why.append("a person was erased")
+        why.append("rows were erased")
+    elif difference.other_rows and _aged(old, new):
+        why.append(f"{difference.other_rows} rows follow from retention and what else arrived")
     elif difference.other_rows:
         why.append(f"{difference.other_rows} rows follow from what else arrived or passed")
     return tuple(why) or ("the same rows in other Parquet files",)

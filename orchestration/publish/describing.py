@@ -35,6 +35,7 @@ class Release:
     storage_version: str
     checks: tuple[CheckResult, ...]
     operator: Operator | None = None
+    retention: tuple[Mapping[str, object], ...] = ()
 
     @property
     def published_by(self) -> str | None:
@@ -57,7 +58,8 @@ _INPUTS = {
     "entity": "Entity of the delivery in its source.",
     "delivery_id": "Delivery; its arrival and the hash of its bytes.",
     "status": "loaded, refused or held.",
-    "reason": "Why it was refused or held; null when it was loaded.",
+    "reason": "Why it was refused or held; null when it was loaded, or retention where rows of it "
+    "went by age.",
     "file_name": "File of the delivery.",
     "sha256": "SHA-256 of the file as received.",
     "byte_count": "Bytes of the file as received.",
@@ -65,7 +67,8 @@ _INPUTS = {
     "accepted_count": "Rows taken.",
     "quarantined_count": "Rows that broke the contract and wait in quarantine.",
     "duplicate_count": "Rows that were here before.",
-    "erased_count": "Rows erased since.",
+    "erased_count": "Rows erased since, by request or by age.",
+    "aged_count": "Of the erased rows, those that went by age (reason `retention`).",
     "received_at": "Arrival of the delivery, UTC.",
 }
 _COLUMNS = {

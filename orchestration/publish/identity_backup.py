@@ -43,7 +43,8 @@ def back_up(settings: Settings, release: Path) -> dict[str, str]:
 def back_up_tombstones(settings: Settings, release: Path) -> None:
     """Give the twin of a release today's tombstones: the erasure that made it is in them."""
     (release / TOMBSTONES).unlink(missing_ok=True)
-    _put(tombstones_path(settings), release, TOMBSTONES, linked=False)
+    if tombstones_path(settings).exists():
+        _put(tombstones_path(settings), release, TOMBSTONES, linked=False)
 
 
 def _put(source: Path, release: Path, name: str, *, linked: bool) -> dict[str, str]:

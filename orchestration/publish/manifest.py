@@ -110,6 +110,7 @@ def render(
         },
         "sources": dict(sources),
         "inputs": list(inputs),
+        "retention": [dict(entry) for entry in release.retention],
         "tables": dict(tables),
         "checks": [_check(result) for result in release.checks],
         "files": dict(hashes),

@@ -28,6 +28,7 @@ from orchestration.gate.operator import Operator
 from orchestration.gate.refusal import override_failed, refuse_failed
 from orchestration.gate.versions import read_served, refuse_breaking_changes, served_contracts
 from orchestration.pipeline.locking import writing
+from orchestration.privacy.retention import describe_retention
 from orchestration.publish import database, files, journal, manifest, proved, quality_page
 from orchestration.publish.describing import Release
 from orchestration.publish.flipping import STAGING, flip, free_id, recover, used_ids
@@ -255,6 +256,7 @@ def _describe(
         storage_version=database.STORAGE_VERSION,
         checks=candidate.results,
         operator=operator,
+        retention=tuple(describe_retention(settings)),
     )
     staged = candidate.staged
     views = {table: staged.paths(table) for table in sorted(staged.viewed)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import sqlite3
+import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -36,6 +37,10 @@ def decoded(path: Path) -> Iterator[str]:
         yield gzip.decompress(content).decode("utf-8", errors="replace")
     elif path.suffix == ".zst":
         yield zstd.decompress(content).decode("utf-8", errors="replace")
+    elif path.suffix == ".xlsx":
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                yield archive.read(name).decode("utf-8", errors="replace")
     elif path.suffix == ".parquet":
         yield str(duckdb.read_parquet(str(path)).fetchall())
     elif path.suffix == ".duckdb":

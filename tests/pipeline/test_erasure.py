@@ -19,13 +19,16 @@ from built_company import Built
 from searching import places_with
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "connectors"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "unit"))
 
 import postgres_server
+from test_ingest_formats import as_workbook
 
 from orchestration import warehouse
 from orchestration.errors import JourneylineError
 from orchestration.followers.following import follow_all, last_following
 from orchestration.ingest.landing import land_file, list_deliveries
+from orchestration.keys import pseudonym, pseudonym_key
 from orchestration.pipeline import steps
 from orchestration.pipeline.night import run_nights
 from orchestration.privacy import screening
@@ -42,6 +45,8 @@ NAMES = ("Zebulonicus", "Canaryworth")
 PHONE = "+4915799887766"
 CONTACT = "990011223344"
 USER = "usr_CANARY01"
+WORKBOOK = "property: format\n    value: xlsx"
+COMMENT = 99887766
 CANARIES = (CANARY, *NAMES, PHONE, PHONE[1:], CONTACT, USER)
 
 
@@ -75,9 +80,26 @@ def like(settings: Settings, table: str, change: dict[str, object]) -> str:
     raise AssertionError(f"{table} has no row with {sorted(change)}")
 
 
+def workbook_of_mails(settings: Settings) -> bytes:
+    """The marketing mails of the CRM as a workbook, which their contract says from now on."""
+    path = settings.contracts / "sources" / "hubspot.email_events.odcs.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert "property: format\n    value: ndjson" in text
+    path.write_text(text.replace("property: format\n    value: ndjson", WORKBOOK), encoding="utf-8")
+    header = ["id", "created", "type", "recipient", "subject"]
+    mails = [
+        [number, "2025-07-01T10:00:00Z", "SENT", address, f"Dear {name}"]
+        for number, (address, name) in enumerate([(CANARY, NAMES[0]), ("b@x.example", "B")])
+    ]
+    return as_workbook([header, *mails])
+
+
 @pytest.fixture
-def with_canary(built_home: Settings, tmp_path: Path) -> Settings:
-    """The company with one more person in three sources, in quarantine, and in two releases."""
+def with_canary(
+    built_home: Settings, project_copy: Callable[[Settings], Settings], tmp_path: Path
+) -> Settings:
+    """The company with one more person in four sources, in quarantine, and in two releases."""
+    built_home = project_copy(built_home)
     at = max(d.received_at for d in list_deliveries(built_home))
     lines = {
         "hubspot/contacts": [json.dumps(contact()), '{"id": "broken", "note": "' + CANARY + '"'],
@@ -93,7 +115,7 @@ def with_canary(built_home: Settings, tmp_path: Path) -> Settings:
             like(
                 built_home,
                 "zendesk/comments",
-                {"id": 99887766, "body": f"Please write to {CANARY}, says {NAMES[0]}."},
+                {"id": COMMENT, "body": f"Please write to {CANARY}, says {NAMES[0]}."},
             )
         ],
     }
@@ -102,6 +124,9 @@ def with_canary(built_home: Settings, tmp_path: Path) -> Settings:
         file = tmp_path / f"{entity}.ndjson.gz"
         file.write_bytes(gzip.compress(("\n".join(rows) + "\n").encode()))
         land_file(built_home, source, entity, file, at + timedelta(minutes=1))
+    file = tmp_path / "email_events.xlsx"
+    file.write_bytes(workbook_of_mails(built_home))
+    land_file(built_home, "hubspot", "email_events", file, at + timedelta(minutes=1))
     kept = built_home.connectors / "hubspot" / "contacts" / "fetching"
     kept.mkdir(parents=True)
     (kept / "page-1.json").write_text(lines["hubspot/contacts"][0], encoding="utf-8")
@@ -125,6 +150,13 @@ def places_with_canaries(settings: Settings) -> set[str]:
     return places_with(settings, CANARIES)
 
 
+def everything_published(settings: Settings) -> str:
+    """All rows of all kept releases, as text."""
+    published = sorted(settings.releases.glob("*/parquet/*/*.parquet"))
+    assert published
+    return str([duckdb.read_parquet(str(path)).fetchall() for path in published])
+
+
 @pytest.mark.slow
 def test_a_person_who_was_erased_is_found_nowhere_and_does_not_come_back(
     with_canary: Settings, tmp_path: Path
@@ -136,16 +168,24 @@ def test_a_person_who_was_erased_is_found_nowhere_and_does_not_come_back(
         "warehouse.duckdb",
     }
     held = export_person(settings, CANARY)
-    assert set(held["delivered"]) == {"hubspot/contacts", "segment/events", "zendesk/comments"}
+    assert set(held["delivered"]) == {
+        "hubspot/contacts",
+        "hubspot/email_events",
+        "segment/events",
+        "zendesk/comments",
+    }
     assert held["published"]["dim_customers"]
     (customer_id,) = held["person"]["customer_ids"]
+    # An agent's comment on somebody else's ticket names the person: it goes, the ticket stays.
+    comment = pseudonym(pseudonym_key(settings), f"zendesk/comments/{COMMENT}")
+    assert comment in everything_published(settings)
     copies = {d.label: d.file.read_bytes() for d in list_deliveries(settings)}
     originals = {release.release_id for release in list_releases(settings)}
     current = settings.current.resolve().name
 
     receipt = erase_person(settings, USER, by="ada", reason="request 17")
     assert places_with_canaries(settings) == set()
-    assert (receipt.erased_rows, receipt.deliveries) == (6, 3)
+    assert (receipt.erased_rows, receipt.deliveries) == (7, 4)
     twin = receipt.releases[current]
     assert settings.current.resolve().name == twin
     assert not originals & set(receipt.releases) & {r.release_id for r in list_releases(settings)}
@@ -153,9 +193,9 @@ def test_a_person_who_was_erased_is_found_nowhere_and_does_not_come_back(
         verify_release(settings, release.release_id)
     assert show_release(settings)["redacts"] == current
     # The ledger's backup beside them keeps ids that name nobody any more, as the ledger does.
-    published = sorted((settings.current.resolve() / "parquet").rglob("*.parquet"))
-    assert published
-    assert customer_id not in str([duckdb.read_parquet(str(p)).fetchall() for p in published])
+    published = everything_published(settings)
+    assert customer_id not in published
+    assert comment not in published
 
     run_nights(settings)
     assert places_with_canaries(settings) == set()
@@ -163,7 +203,7 @@ def test_a_person_who_was_erased_is_found_nowhere_and_does_not_come_back(
         assert connection.execute(
             "select sum(erased_count), bool_and(landed_count = accepted_count + quarantined_count "
             "+ duplicate_count + erased_count) from ingest.deliveries"
-        ).fetchall() == [(6, True)]
+        ).fetchall() == [(7, True)]
 
     # The same content again, the same rows in another delivery, a rollback, a full refresh.
     at = max(d.received_at for d in list_deliveries(settings))
@@ -193,10 +233,9 @@ def test_a_person_who_was_erased_is_found_nowhere_and_does_not_come_back(
 @pytest.mark.slow
 def test_a_person_who_was_erased_is_in_no_dump_of_the_follower(
     with_canary: Settings,
-    project_copy: Callable[[Settings], Settings],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settings = project_copy(with_canary)
+    settings = with_canary
     entry = {"kind": "postgresql", "name": "bi", "url_from": "BI_URL"}
     (settings.config / "followers.yml").write_text(json.dumps({"followers": [entry]}))
     with postgres_server.running_server() as url:

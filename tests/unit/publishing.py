@@ -92,7 +92,8 @@ def make_home(folder: Path, customers: int = 20, touchpoints: int = 300) -> Sett
                 null::varchar as reason, 'contacts.ndjson' as file_name, 'ab' as sha256,
                 10::bigint as byte_count, {customers}::bigint as landed_count,
                 {customers}::bigint as accepted_count, 0::bigint as quarantined_count,
-                0::bigint as duplicate_count, 0::bigint as erased_count, 1 as load_number;
+                0::bigint as duplicate_count, 0::bigint as erased_count, 1 as load_number,
+                0::bigint as aged_count;
             create table pipeline.clock as
             select timestamp '2026-01-05' as as_of, date '2026-01-04' as night;
             """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ import pytest
 from orchestration import warehouse
 from orchestration.company import load_company
 from orchestration.errors import EXIT_USAGE, JourneylineError
+from orchestration.ingest.sources import load_sources
 from orchestration.journey.definitions import load_journeys
-from orchestration.measure.config_tables import config_rows, write_config_tables
+from orchestration.measure.config_tables import config_rows, counted_from, write_config_tables
 from orchestration.measure.definitions import KNOWN_KPIS, load_kpis
 from orchestration.settings import REPO_ROOT, Settings
 
@@ -116,3 +118,27 @@ def test_a_wrong_file_leaves_the_tables_alone(settings: Settings) -> None:
     connection = warehouse.connect(settings.warehouse, read_only=True)
     assert connection.execute("select count(*) from config.kpis").fetchone() == (len(KNOWN_KPIS),)
     connection.close()
+
+
+@pytest.mark.parametrize(
+    ("zone", "first"),
+    [("UTC", date(2025, 3, 1)), ("America/New_York", date(2025, 3, 1)),
+     ("Europe/Berlin", date(2025, 3, 2))],
+)  # fmt: skip
+def test_a_kpi_counts_from_the_first_whole_day_after_the_horizon_of_what_it_counts(
+    settings: Settings, zone: str, first: date
+) -> None:
+    kpis = load_kpis(settings)
+    horizons = {"survey": datetime(2025, 1, 1), "support": datetime(2025, 3, 1)}
+    since = counted_from(kpis, horizons, zone)
+    assert since["first_response_hours"] == since["csat_share"] == first
+    assert since["nps"].month == 1
+    assert set(since) == {"first_response_hours", "csat_share", "nps"}
+    everything = [kpi.model_copy(update={"kinds": ()}) for kpi in kpis]
+    assert set(counted_from(everything, horizons, zone).values()) == {first}
+    assert counted_from(everything, {}, zone) == {}
+
+
+def test_the_kinds_of_a_kpi_are_those_of_sources(settings: Settings) -> None:
+    known = {source.kind for source in load_sources(Settings(home=REPO_ROOT)).values()}
+    assert {kind for kpi in load_kpis(settings) for kind in kpi.kinds} <= known

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -15,6 +16,7 @@ import pyarrow
 import pytest
 from backports import zstd
 from pyarrow import parquet
+from test_ingest_formats import as_workbook
 
 from orchestration.ingest.acts import append_acts, read_acts
 from orchestration.ingest.contracts import Contract, load_contracts
@@ -71,6 +73,11 @@ FORMATS: dict[str, tuple[str, Callable[[], bytes], dict[str, str]]] = {
         {"encoding": "windows-1252", "delimiter": ";"},
     ),
     "parquet": ("parquet", as_parquet, {}),
+    "xlsx": (
+        "xlsx",
+        lambda: as_workbook([list(ROWS[0]), *(list(row.values()) for row in ROWS)]),
+        {},
+    ),
 }
 
 
@@ -131,6 +138,29 @@ def test_rows_leave_a_delivery_and_the_others_stay_as_they_were(
         land_file(settings, "surveys", "respondents", tmp_path / f"respondents.{suffix}", AT)
         == delivery.delivery_id
     )
+
+
+def test_what_stays_in_a_workbook_is_read_as_before(settings: Settings, tmp_path: Path) -> None:
+    contract = contract_of("xlsx", {"sheet": "Müller & Söhne"})
+    kept = [
+        [17, "a@kept.example", 'a < b & c > d, "quoted"\nand more\ttabbed'],
+        [2**60, None, " blanks around "],
+        [0.1, True, datetime(2025, 2, 1, 10, 30)],
+        [None, datetime(2025, 2, 1), "_x0041_ and _x and ü"],
+        ["007", "b@kept.example", "beyond", None, "x"],
+    ]
+    rows = [["id", "email", "name"], *kept[:2], [3, GONE, "gone"], [None] * 3, *kept[2:]]
+    content = as_workbook(rows, "Müller &amp; Söhne")
+    delivery = landed(settings, "respondents.xlsx", content, tmp_path)
+    before = [row.text for row in screening.rows_of(delivery, contract)]
+    found = screening.screen(delivery, contract, names_gone)
+    assert found is not None and found.erased == (3,)
+    screening.replace_deliveries(settings, {("surveys", "respondents"): contract}, [found])
+    (after,) = list_deliveries(settings)
+    assert [row.text for row in screening.rows_of(after, contract)] == before[:2] + before[3:]
+    with zipfile.ZipFile(after.file) as archive:
+        parts = {name: archive.read(name).decode() for name in archive.namelist()}
+    assert not any(GONE in text for text in parts.values())
 
 
 @pytest.mark.parametrize(

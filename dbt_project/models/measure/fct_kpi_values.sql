@@ -9,7 +9,8 @@ units as (
 ),
 
 kpis as (
-    select kpi, unit, aggregate, scale, target from {{ ref('stg_config__kpis') }}
+    select kpi, unit, aggregate, scale, target, counted_from_date
+    from {{ ref('stg_config__kpis') }}
 ),
 
 units_sliced as (
@@ -80,6 +81,10 @@ kpi_values as (
         cast(kpis.target as double) as target,
     from slices_summed
     inner join kpis on slices_summed.kpi = kpis.kpi
+    -- what is left of an earlier period is not all of it (retention)
+    where
+        kpis.counted_from_date is null
+        or slices_summed.period_start >= kpis.counted_from_date
 )
 
 select * from kpi_values

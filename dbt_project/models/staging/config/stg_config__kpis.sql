@@ -14,6 +14,7 @@ kpis as (
         target,
         minimum,
         maximum,
+        counted_from as counted_from_date,
     from {{ source('config', 'kpis') }}
 )
 
