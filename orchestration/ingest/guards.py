@@ -97,7 +97,10 @@ def _filled_as_loaded(delivery: Delivery) -> list[int]:
     """
     import duckdb
 
-    options = {"threads": 1, "autoinstall_known_extensions": False}
+    options: dict[str, str | bool | int | float | list[str]] = {
+        "threads": 1,
+        "autoinstall_known_extensions": False,
+    }
     try:
         with duckdb.connect(config=options) as connection:
             found = connection.execute(
