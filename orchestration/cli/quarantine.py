@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from orchestration.cli.common import echo_json, echo_table, settings_of
+
+if TYPE_CHECKING:
+    from orchestration.ingest.quarantine import Acted
+    from orchestration.settings import Settings
 
 
 def _about_rows(act: Callable[..., None]) -> Callable[..., None]:
@@ -25,7 +31,7 @@ def _about_rows(act: Callable[..., None]) -> Callable[..., None]:
 
 @click.group("quarantine")
 def command() -> None:
-    """List or show rows that broke their contract, replay or discard them."""
+    """List or show rows that broke their contract, replay, discard or correct them."""
 
 
 @command.command("list")
@@ -110,6 +116,35 @@ def discard(
     _act(context, "discard", what, rule, reason, as_json)
 
 
+@command.command("correct")
+@_about_rows
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--by", required=True, help="Who corrects; kept with the act.")
+def correct(
+    context: click.Context,
+    what: str,
+    file: Path,
+    by: str,
+    rule: str | None,
+    reason: str | None,
+    as_json: bool,
+) -> None:
+    """Deliver rows of WHAT anew as FILE has them, and discard the broken ones.
+
+    FILE is in the format of the table's contract and holds as many rows; it is proved before
+    anything is kept.
+    """
+    from orchestration.ingest.corrections import correct_quarantine
+    from orchestration.pipeline.locking import writing
+
+    if not reason:
+        raise click.UsageError("Say --reason: a correction is kept with its reason.")
+    settings = settings_of(context)
+    with writing(settings):
+        done = correct_quarantine(settings, what, file, _now(settings), by, reason, rule)
+    _report(done, as_json)
+
+
 def _act(
     context: click.Context,
     act: str,
@@ -118,18 +153,27 @@ def _act(
     reason: str | None,
     as_json: bool,
 ) -> None:
-    from orchestration.demo.company import is_demo_home
     from orchestration.ingest.quarantine import act_on_quarantine
     from orchestration.pipeline.locking import writing
 
     settings = settings_of(context)
-    # The nights of a demo company are not the clock's.
-    now = None if is_demo_home(settings) else datetime.now(UTC).replace(tzinfo=None)
     with writing(settings):
-        done = act_on_quarantine(settings, act, what, now, rule, reason)
+        done = act_on_quarantine(settings, act, what, _now(settings), rule, reason)
+    _report(done, as_json)
+
+
+def _now(settings: Settings) -> datetime | None:
+    """The clock's time; the nights of a demo company are not the clock's."""
+    from orchestration.demo.company import is_demo_home
+
+    return None if is_demo_home(settings) else datetime.now(UTC).replace(tzinfo=None)
+
+
+def _report(done: Acted, as_json: bool) -> None:
     if as_json:
         echo_json(done)
         return
     for table, count in done.tables.items():
-        click.echo(f"{act}: {count:,} rows of {table}, from {done.at} UTC on")
-    click.echo("next: journeyline run" if act == "replay" else "next: journeyline quarantine list")
+        click.echo(f"{done.act}: {count:,} rows of {table}, from {done.at} UTC on")
+    is_over = done.act == "discard"
+    click.echo("next: journeyline quarantine list" if is_over else "next: journeyline run")

@@ -15,14 +15,13 @@ from typing import Any
 
 from orchestration.connectors.entries import StorageEntry, StoredTable
 from orchestration.connectors.feeds import Page, Position
-from orchestration.connectors.rest import secret
+from orchestration.connectors.storages import access, missing_library
 from orchestration.errors import JourneylineError
 from orchestration.ingest.contracts import Contract
 
 # What the storages call the version of an object; where none says, size and time have to do.
 _VERSIONS = ("ETag", "etag", "md5Hash", "content_md5", "generation")
 _TIMES = ("LastModified", "last_modified", "updated", "mtime")
-_NEEDS = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs"}
 
 
 class StorageFeed:
@@ -98,27 +97,16 @@ class StorageFeed:
         """
         import fsspec
 
-        secrets = {name: secret(place) for name, place in self._entry.options_from.items()}
+        entry = self._entry
+        with_access = access(entry.protocol, entry.options, entry.options_from)
         try:
-            yield fsspec.filesystem(
-                self._entry.protocol,
-                skip_instance_cache=True,
-                use_listings_cache=False,
-                **self._entry.options,
-                **secrets,
-            )
+            yield fsspec.filesystem(entry.protocol, **with_access.options)
         except ImportError as error:
-            needed = _NEEDS[self._entry.protocol]
-            raise JourneylineError(
-                f"{needed} is not installed.",
-                self._contract.label,
-                f"Add {needed} to requirements.in, type `make pins`, and install.",
-            ) from error
+            raise missing_library(entry.protocol, self._contract.label) from error
         # Each storage's library has errors of its own; none is a defect of ours.
         except Exception as error:
-            said = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
-            for value in secrets.values():
-                said = said.replace(value, "…")
+            said = str(error).splitlines()[0] if str(error) else type(error).__name__
+            said = with_access.hidden(said)[:300]
             raise JourneylineError(
                 f"The storage cannot be read: {said}",
                 f"{self._entry.protocol}://{self._table.path}",

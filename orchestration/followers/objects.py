@@ -11,7 +11,7 @@ import posixpath
 from pathlib import Path
 from typing import Any
 
-from orchestration.connectors.rest import secret
+from orchestration.connectors.storages import access, missing_library
 from orchestration.followers.entries import ObjectsEntry
 from orchestration.publish import manifest
 
@@ -28,9 +28,22 @@ def store_release(entry: ObjectsEntry, folder: Path, kept: frozenset[str]) -> st
     """
     import fsspec
 
-    options = dict(entry.options)
-    options |= {name: secret(variable) for name, variable in entry.options_from.items()}
-    storage, root = fsspec.core.url_to_fs(entry.url, **options)
+    protocol = entry.url.partition("://")[0]
+    with_access = access(protocol, entry.options, entry.options_from)
+    try:
+        storage, root = fsspec.core.url_to_fs(entry.url, **with_access.options)
+        _store(storage, root, entry, folder, kept)
+    except ImportError as error:
+        raise missing_library(protocol, entry.name) from error
+    except Exception as error:
+        # Each storage's library has errors of its own, and some tell what they were asked with.
+        raise OSError(with_access.hidden(str(error) or type(error).__name__)) from None
+    return folder.name
+
+
+def _store(
+    storage: Any, root: str, entry: ObjectsEntry, folder: Path, kept: frozenset[str]
+) -> None:
     stated = manifest.read_manifest(folder)["files"]
     place = posixpath.join(root, "releases", folder.name)
     if _pointed(storage, root) != folder.name:
@@ -42,7 +55,6 @@ def store_release(entry: ObjectsEntry, folder: Path, kept: frozenset[str]) -> st
         pointer = {"release_id": folder.name, "path": f"releases/{folder.name}"}
         storage.pipe_file(posixpath.join(root, POINTER), json.dumps(pointer).encode())
     _remove_others(storage, posixpath.join(root, "releases"), folder.name, kept, entry.keep)
-    return folder.name
 
 
 def _put(storage: Any, source: Path, target: str, size: int) -> None:

@@ -292,12 +292,11 @@ def read_batch(
         usual = [shape for (shape,) in found]
     query = reading.batch_sql(contract, headers, too_deep, usual)
     # Within a transaction, a table that it wrote itself is read by one core only; a file is not.
-    connection.execute(
-        f"copy ({query}) to {literal(str(target))} (format parquet, compression lz4)"
-    )
+    kept = literal(str(work / "batch.parquet"))
+    connection.execute(f"copy ({query}) to {kept} (format parquet, compression lz4)")
     connection.execute(
         "create or replace temp view batch as select * rename (file_row_number as row_id)"
-        f" from read_parquet({literal(str(target))}, file_row_number = true)"
+        f" from read_parquet({kept}, file_row_number = true)"
     )
     connection.execute("create or replace temp table batch_shapes (code text, shape text)")
     for code, shape in enumerate(usual, start=1):

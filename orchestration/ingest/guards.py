@@ -75,15 +75,40 @@ def _guard_parquet(delivery: Delivery) -> Guarded:
                 metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups)
             )
             bound_size(unpacked, delivery.byte_count)
-            count = 0
+            count, filled = 0, [0] * len(file.schema_arrow.names)
             for batch in file.iter_batches():
                 batch.validate(full=True)
                 count += batch.num_rows
+                for place, column in enumerate(batch.columns):
+                    filled[place] += batch.num_rows - column.null_count
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise Refused(f"the Parquet data is broken: {_first_line(error)}") from error
     if count != metadata.num_rows:
         raise Refused(f"the Parquet footer counts {metadata.num_rows} rows, the pages hold {count}")
+    if _filled_as_loaded(delivery) != filled:
+        raise Refused("the Parquet data is broken: two readers find different values in it")
     return Guarded(count, is_plain=True)
+
+
+def _filled_as_loaded(delivery: Delivery) -> list[int]:
+    """Values of each column that are not null, as the loader's own reader finds them.
+
+    A file that only one of the two readers takes would stop the whole load.
+    """
+    import duckdb
+
+    options: dict[str, str | bool | int | float | list[str]] = {
+        "threads": 1,
+        "autoinstall_known_extensions": False,
+    }
+    try:
+        with duckdb.connect(config=options) as connection:
+            found = connection.execute(
+                "select count(columns(*)) from read_parquet(?)", [str(delivery.file)]
+            ).fetchone()
+    except duckdb.Error as error:
+        raise Refused(f"the Parquet data is broken: {_first_line(error)}") from error
+    return list(found or ())
 
 
 def _guard_workbook(delivery: Delivery) -> Guarded:

@@ -174,7 +174,22 @@ def act_on_quarantine(
     Raises:
         JourneylineError: Nothing in quarantine answers to it, or it is so already.
     """
-    standing = "('waiting', 'replay waits')" if act == DISCARD else "('waiting', 'discarded')"
+    standing = ("waiting", "replay waits") if act == DISCARD else ("waiting", "discarded")
+    rows = rows_answering(settings, what, rule, standing)
+    at = next_act_at(settings, now)
+    count = append_acts(settings, act, rows, at, reason)
+    tables = Counter(f"{source}/{entity}" for source, entity, _, _ in rows)
+    return Acted(act, at, count, dict(tables))
+
+
+def rows_answering(
+    settings: Settings, what: str, rule: str | None, standing: tuple[str, str]
+) -> list[tuple[str, str, str, int]]:
+    """Source, entity, delivery and row number of the rows that an act can name.
+
+    Raises:
+        JourneylineError: Nothing in quarantine answers to the name, or it stands otherwise.
+    """
     rows = _query(
         settings,
         f"""
@@ -186,11 +201,13 @@ def act_on_quarantine(
     )
     if not rows:
         raise _nothing(what)
+    return [(str(row[0]), str(row[1]), str(row[2]), int(row[3])) for row in rows]
+
+
+def next_act_at(settings: Settings, now: datetime | None) -> datetime:
+    """The instant of the next act; `now` as in `act_on_quarantine`."""
     clock = _query(settings, "select max(as_of) from pipeline.clock", [])
-    at = next_instant(settings, clock[0][0] if clock else None, now)
-    count = append_acts(settings, act, rows, at, reason)
-    tables = Counter(f"{source}/{entity}" for source, entity, _, _ in rows)
-    return Acted(act, at, count, dict(tables))
+    return next_instant(settings, clock[0][0] if clock else None, now)
 
 
 def _answering(what: str, rule: str | None) -> list[object]:

@@ -67,7 +67,8 @@ def rewrite(delivery: Delivery, contract: Contract, target: Path) -> Rewritten:
     count = 0
     with target.open("w", encoding="utf-8", newline="") as file:
         for record in records:
-            file.write(record + "\n")
+            # As white space the two mean the same, in a text neither may stand; a line ends at one.
+            file.write(record.replace("\r", "\t") + "\n")
             count += 1
     return Rewritten(target, count, tuple(header))
 
@@ -126,8 +127,7 @@ def split_records(
     while (line := following()) is not None:
         if '"' not in line:
             if line:
-                fields = line.split(delimiter)
-                yield (fields if len(fields) == width else None), line
+                yield _plain_fields(line, width, delimiter), line
             continue
         taken = [line]
         is_open = line.count('"') % 2 == 1
@@ -151,8 +151,13 @@ def _split_plain(
     """Split lines of a file in which a double quote is a character; yields as `split_records`."""
     for line in lines:
         if line:
-            fields = line.split(delimiter)
-            yield (fields if len(fields) == width else None), line
+            yield _plain_fields(line, width, delimiter), line
+
+
+def _plain_fields(line: str, width: int, delimiter: str) -> list[str] | None:
+    """The fields of a line without quotes; a carriage return within it ends no record."""
+    fields = line.split(delimiter)
+    return fields if len(fields) == width and "\r" not in line else None
 
 
 def nested_rows(records: Iterator[str], name: str) -> Iterator[str]:
@@ -241,4 +246,4 @@ def _header(lines: Iterator[str], contract: Contract) -> list[str]:
 
 
 def _one_line(text: str) -> str:
-    return text.replace("\n", NEWLINE).replace("\r", "")
+    return text.replace("\r\n", NEWLINE).replace("\n", NEWLINE).replace("\r", NEWLINE)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import boto3
 import publishing
 import pytest
-from moto.server import ThreadedMotoServer
+import storages
 
 from orchestration.errors import JourneylineError
 from orchestration.followers import objects
@@ -69,88 +70,101 @@ def test_csv_files_are_those_of_one_release_and_the_one_before_goes(
     assert (place / "current").resolve().name == name
 
 
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, str]]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    address = f"http://{host}:{port}"
-    monkeypatch.setenv("LAKE_KEY", "lake-key")
-    monkeypatch.setenv("LAKE_SECRET", "lake-secret")
-    yield (
-        boto3.resource(
-            "s3",
-            endpoint_url=address,
-            region_name="us-east-1",
-            aws_access_key_id="lake-key",
-            aws_secret_access_key="lake-secret",
-        ).create_bucket(Bucket="published"),
-        address,
-    )
-    server.stop()
+EMULATED = [pytest.param(protocol, marks=pytest.mark.slow) for protocol in ("az", "gs")]
+
+
+@pytest.fixture(params=["s3", *EMULATED])
+def storage(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[storages.Storage]:
+    with storages.running(request.param) as running:
+        for name, value in running.secrets.items():
+            monkeypatch.setenv(name, value)
+        yield running
+
+
+def entered(storage: storages.Storage, options: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {
+        "kind": "objects",
+        "name": "lake",
+        "url": f"{storage.protocol}://{storages.BUCKET}/journeyline",
+        "options": storage.options if options is None else options,
+        "options_from": storage.options_from,
+        "keep": 1,
+    }
 
 
 def test_an_object_storage_points_to_a_release_only_when_it_is_whole(
-    home: Settings, bucket: tuple[Any, str], monkeypatch: pytest.MonkeyPatch
+    home: Settings, storage: storages.Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files, address = bucket
-    enter(
-        home,
-        {
-            "kind": "objects",
-            "name": "lake",
-            "url": "s3://published/journeyline",
-            "options": {
-                "endpoint_url": address,
-                "use_listings_cache": False,
-                "config_kwargs": {"retries": {"total_max_attempts": 1}},
-            },
-            "options_from": {"key": "LAKE_KEY", "secret": "LAKE_SECRET"},
-            "keep": 1,
-        },
-    )
+    enter(home, entered(storage))
     (following,) = follow_all(home)
     assert following.error is None
     first = home.current.resolve().name
-    assert pointed(files) == first
-    assert names(files, first) == sent(home)
+    assert pointed(storage) == first
+    assert stored(storage, first) == sent(home)
 
     publishing.add_night(home)
     publish(home, "run-2")
     second = home.current.resolve().name
     put = objects._put
 
-    def fails(storage: Any, source: Path, target: str, size: int) -> None:
+    def fails(files: Any, source: Path, target: str, size: int) -> None:
         if source.name == "manifest.json":
             raise OSError("the line is cut")
-        put(storage, source, target, size)
+        put(files, source, target, size)
 
     with monkeypatch.context() as patch:
         patch.setattr(objects, "_put", fails)
         (following,) = follow_all(home)
     assert (following.release_id, following.is_behind) == (first, True)
-    assert pointed(files) == first
-    assert names(files, first)
+    assert pointed(storage) == first
+    assert stored(storage, first)
 
     assert not follow_all(home)[0].is_behind
-    assert pointed(files) == second
-    assert names(files, second) == sent(home)
-    assert names(files, first) == set()
+    assert pointed(storage) == second
+    assert stored(storage, second) == sent(home)
+    assert stored(storage, first) == {}
 
 
-def pointed(files: Any) -> str:
-    body = files.Object("journeyline/current.json").get()["Body"].read()
-    return str(json.loads(body)["release_id"])
+def test_a_storage_that_lets_nobody_in_is_named_without_its_secrets(
+    home: Settings, storage: storages.Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = storage.options
+    for name, value in storage.wrong.items():
+        monkeypatch.setenv(name, value)
+    if not storage.wrong:
+        # moto lets everyone in; whoever is not there tells what it was asked with.
+        options = {**options, "endpoint_url": "http://lake-secret.invalid:1"}
+    enter(home, entered(storage, options))
+    (following,) = follow_all(home)
+    assert following.error and following.is_behind
+    assert not any(part in following.error for part in storage.told)
 
 
-def names(files: Any, release_id: str) -> set[str]:
+def test_a_storage_without_its_library_says_what_to_install(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "adlfs", None)
+    monkeypatch.delitem(import_module("fsspec.registry")._registry, "az", raising=False)
+    enter(home, {"kind": "objects", "name": "lake", "url": "az://lake/journeyline"})
+    (following,) = follow_all(home)
+    assert following.error and "adlfs is not installed" in following.error
+
+
+def pointed(storage: storages.Storage) -> str:
+    return str(json.loads(storage.read()["journeyline/current.json"])["release_id"])
+
+
+def stored(storage: storages.Storage, release_id: str) -> dict[str, bytes]:
     prefix = f"journeyline/releases/{release_id}/"
-    return {found.key.removeprefix(prefix) for found in files.objects.filter(Prefix=prefix)}
+    found = storage.read()
+    return {n.removeprefix(prefix): found[n] for n in found if n.startswith(prefix)}
 
 
-def sent(home: Settings) -> set[str]:
+def sent(home: Settings) -> dict[str, bytes]:
     root = home.current.resolve()
-    return {p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()}
+    return {p.relative_to(root).as_posix(): p.read_bytes() for p in root.rglob("*") if p.is_file()}
 
 
 def test_following_by_hand_says_who_is_behind(

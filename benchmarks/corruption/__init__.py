@@ -1,0 +1,1 @@
+"""Files damaged before they land: refused, quarantined, or accepted with other rows."""
