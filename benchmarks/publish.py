@@ -19,6 +19,7 @@ import duckdb
 
 from benchmarks.document import write_section
 from orchestration.gate.contracts import load_product_contracts
+from orchestration.publish import row_hashes
 from orchestration.publish.publisher import publish
 from orchestration.publish.releases import rollback
 from orchestration.settings import REPO_ROOT, Settings
@@ -120,7 +121,15 @@ def _home(folder: Path, rows: int, gigabytes: float) -> Settings:
             "bigint, duplicate_count bigint, erased_count bigint, load_number integer)"
         )
         connection.execute("create table pipeline.clock as select timestamp '2026-01-01' as as_of")
-        connection.execute(f"create table journey.{_TABLE} as {_rows(settings, rows, 0, rows)}")
+        (contract,) = load_product_contracts(settings.contracts / "products")
+        columns = ", ".join(f"{column.name} {column.data_type}" for column in contract.columns)
+        names = [column.name for column in contract.columns]
+        # As the model of this name makes it: the table enforces the hash that each row carries.
+        connection.execute(
+            f"create table journey.{_TABLE} "
+            f"({columns}, {row_hashes.COLUMN} bigint not null, {row_hashes.check(names)})"
+        )
+        connection.execute(f"insert into journey.{_TABLE} {_rows(settings, rows, 0, rows)}")
     return settings
 
 
@@ -151,7 +160,14 @@ def _rows(settings: Settings, total: int, first: int, count: int, last_month: bo
         else:
             value = f"(hash(i, '{column.name}') % 1000)::{kind}"
         values.append(f"({value})::{kind} as {column.name}")
-    return f"select {', '.join(values)} from range({first}, {first + count}) as numbers (i)"
+    rows = f"select {', '.join(values)} from range({first}, {first + count}) as numbers (i)"
+    return _hashed(settings, rows)
+
+
+def _hashed(settings: Settings, rows: str) -> str:
+    (contract,) = load_product_contracts(settings.contracts / "products")
+    names = [column.name for column in contract.columns]
+    return f"select *, {row_hashes.row_hash(names)} as {row_hashes.COLUMN} from ({rows})"
 
 
 def _add_night(settings: Settings, rows: int) -> None:
@@ -162,12 +178,18 @@ def _add_night(settings: Settings, rows: int) -> None:
 
 
 def _restate(settings: Settings) -> None:
-    """A merge of one customer in a thousand, whose touchpoints lie in every month."""
+    """A merge of one customer in a thousand, whose touchpoints lie in every month.
+
+    Written as the customer-grained models write: the customers' rows go, and come again.
+    """
+    mine = f"from journey.{_TABLE} where hash(customer_id, 'm') % 1000 = 0"
     with closing(connect(settings.warehouse)) as connection:
         connection.execute(
-            f"update journey.{_TABLE} set customer_id = 'merged' "
-            "where hash(customer_id, 'm') % 1000 = 0"
+            f"create temp table merged as select * exclude ({row_hashes.COLUMN}) "
+            f"replace ('merged' as customer_id) {mine}"
         )
+        connection.execute(f"delete {mine}")
+        connection.execute(f"insert into journey.{_TABLE} {_hashed(settings, 'from merged')}")
 
 
 def _copy_plainly(settings: Settings, folder: Path) -> None:
@@ -176,7 +198,7 @@ def _copy_plainly(settings: Settings, folder: Path) -> None:
     order = ", ".join(contract.sort_key)
     with closing(duckdb.connect(str(settings.warehouse), read_only=True)) as connection:
         connection.execute(
-            f"copy (select * from journey.{_TABLE} order by {order}) "
+            f"copy (select * exclude ({row_hashes.COLUMN}) from journey.{_TABLE} order by {order}) "
             f"to '{folder}/plain.parquet' (format parquet, compression zstd)"
         )
 

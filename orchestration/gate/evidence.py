@@ -27,10 +27,13 @@ class Change:
     Args:
         rows: SQL that is true for the rows of files that are new; `false` where none is.
         gone: SQL that reads the rows of served files that are no more; None where none went.
+        kept: SQL that reads the rows of files that are the same, where that costs less than to
+            leave out the others; None where it does not.
     """
 
     rows: str
     gone: str | None
+    kept: str | None = None
 
 
 @dataclass(frozen=True)
@@ -85,11 +88,15 @@ def _repeated(check: Check, own: Change) -> str:
     columns = [column for _, column in check.needs]
     listed = ", ".join(columns)
     same = " and ".join(f"kept.{name} is not distinct from changed.{name}" for name in columns)
+    others = own.kept or f"main.{check.table} where ({own.rows}) is not true"
     return f"""
-        with changed as (select distinct {listed} from {check.table} where {own.rows})
+        with changed as (select {listed} from {check.table} where {own.rows})
         select {listed}, count(*) as rows_count
-        from (select {listed} from {check.table}) as kept
-        semi join changed on {same}
+        from (
+            select {listed} from changed
+            union all
+            select {listed} from (select {listed} from {others}) as kept semi join changed on {same}
+        )
         group by all
         having count(*) > 1"""
 

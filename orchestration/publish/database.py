@@ -217,7 +217,7 @@ def _require_tables(
     """Columns and types per published table, as the warehouse has them."""
     rows = connection.execute(
         "select schema_name, table_name, column_name, data_type from duckdb_columns() "
-        "where database_name = 'source'"
+        "where database_name = 'source' order by schema_name, table_name, column_index"
     ).fetchall()
     found: dict[tuple[str, str], dict[str, str]] = {}
     for schema, table, column, data_type in rows:

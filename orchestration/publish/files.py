@@ -6,18 +6,14 @@ import hashlib
 import os
 from pathlib import Path
 
-_CHUNK = 1 << 20
 FILE_MODE = 0o444
 FOLDER_MODE = 0o555
 
 
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+    with path.open("rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sync(path: Path) -> None:

@@ -145,7 +145,7 @@ def describe_files(staged: Staged) -> dict[str, dict[str, Any]]:
             "sha256": part.sha256,
             "bytes": part.bytes_count,
             "rows": part.rows,
-            "fingerprint": part.fingerprint,
+            "fingerprint": part.month.fingerprint,
             "is_linked": part.is_linked,
         }
         for part in staged.parts

@@ -7,6 +7,8 @@ What of a check is left to be asked then belongs to `orchestration.gate.evidence
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -30,6 +32,23 @@ def served_release(settings: Settings, known: Mapping[str, Any]) -> Served | Non
     if not known or _is_as_published(settings) is False:
         return None
     return Served(settings.current.resolve(), known["files"])
+
+
+def without_broken(served: Served | None) -> Served | None:
+    """The same release without the Parquet files that no longer have the bytes it published."""
+    if served is None:
+        return None
+    broken = {
+        path
+        for path, entry in served.files.items()
+        if path.startswith(f"{FOLDER}/") and not _has_bytes(served.folder / path, entry["sha256"])
+    }
+    sound = {path: entry for path, entry in served.files.items() if path not in broken}
+    return replace(served, files=sound) if broken else served
+
+
+def _has_bytes(path: Path, sha256: str) -> bool:
+    return path.is_file() and files.sha256_of(path) == sha256
 
 
 def evidence(settings: Settings, known: Mapping[str, Any], staged: Staged) -> Evidence | None:
@@ -79,13 +98,16 @@ def _change(
     prefix = f"{FOLDER}/{contract.table}/"
     was = {path: e["sha256"] for path, e in known["files"].items() if path.startswith(prefix)}
     parts = [part for part in staged.parts if part.table == contract.table]
-    new = [part.condition for part in parts if was.get(part.path) != part.sha256]
+    new = [part.month.condition for part in parts if was.get(part.path) != part.sha256]
     now = {part.path: part.sha256 for part in parts}
     gone = sorted(path for path, sha256 in was.items() if now.get(path) != sha256)
     for path in gone:
-        if not (release / path).is_file() or files.sha256_of(release / path) != was[path]:
+        if not _has_bytes(release / path, was[path]):
             return None
+    kept = sorted(path for path, sha256 in now.items() if was.get(path) == sha256)
+    is_view = contract.table in staged.viewed
     return Change(
         rows=" or ".join(f"({condition})" for condition in new) or NO_ROW,
         gone=database.read_files(release, gone) if gone else None,
+        kept=database.read_files(staged.folder, kept) if kept and is_view else None,
     )

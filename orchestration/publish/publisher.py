@@ -22,17 +22,22 @@ import duckdb
 from orchestration.errors import JourneylineError
 from orchestration.gate.audit import FAILED, PASSED, WARNED, CheckResult, audit
 from orchestration.gate.checks import AuditContext
-from orchestration.gate.contracts import ProductContract, load_product_contracts
 from orchestration.gate.kpi_bounds import load_kpi_bounds
 from orchestration.gate.operator import Operator
 from orchestration.gate.refusal import override_failed, refuse_failed
-from orchestration.gate.versions import read_served, refuse_breaking_changes, served_contracts
 from orchestration.pipeline.locking import writing
 from orchestration.privacy.retention import describe_retention
 from orchestration.publish import database, files, journal, manifest, proved, quality_page
+from orchestration.publish.beginning import (
+    contracts_to_serve,
+    current_manifest,
+    read_as_of,
+    rows_of,
+)
 from orchestration.publish.describing import Release
 from orchestration.publish.flipping import STAGING, flip, free_id, recover, used_ids
 from orchestration.publish.freshness import describe_sources, load_freshness
+from orchestration.publish.parquet import Served
 from orchestration.publish.policy import load_policy
 from orchestration.publish.quality_page import render_quality_page
 from orchestration.publish.staging import Staged, prove_unchanged, require_sealed, stage
@@ -147,7 +152,28 @@ def _publish(
     state = journal.standing(settings)
     if state.is_held and operator is None:
         return _report(settings, None, HELD)
-    candidate = _stage(settings, operator, on_step)
+    served = proved.served_release(settings, current_manifest(settings))
+    try:
+        return _attempt(settings, served, state, run_id, operator, now, on_step)
+    except (JourneylineError, duckdb.Error):
+        # A served file that rotted was linked: it goes no further, and is written again.
+        sound = proved.without_broken(served)
+        if sound == served:
+            raise
+    recover(settings, now)
+    return _attempt(settings, sound, state, run_id, operator, now, on_step)
+
+
+def _attempt(
+    settings: Settings,
+    served: Served | None,
+    state: journal.Standing,
+    run_id: str,
+    operator: Operator | None,
+    now: Callable[[], datetime],
+    on_step: Callable[[str], None],
+) -> PublishReport:
+    candidate = _stage(settings, served, operator, on_step)
     reason = _reason_not_to_publish(settings, state, candidate)
     if reason:
         return _report(settings, candidate, reason)
@@ -178,24 +204,27 @@ def _publish(
 
 
 def _stage(
-    settings: Settings, operator: Operator | None, on_step: Callable[[str], None]
+    settings: Settings,
+    served: Served | None,
+    operator: Operator | None,
+    on_step: Callable[[str], None],
 ) -> _Candidate:
     folder = settings.releases / STAGING / "candidate"
     folder.mkdir(parents=True)
-    known: dict[str, Any] = _current_manifest(settings)
-    contracts = _contracts(settings, known)
+    known: dict[str, Any] = current_manifest(settings)
+    contracts = contracts_to_serve(settings, known)
     staged = stage(
         settings,
         contracts,
         folder,
         settings.releases / STAGING / "spill",
-        served=proved.served_release(settings, known),
+        served=served,
         self_contained_bytes=load_policy(settings).self_contained_gigabytes * 10**9,
     )
     on_step("built")
-    as_of = _as_of(settings)
+    as_of = read_as_of(settings)
     context = AuditContext(
-        _current_rows(known), load_kpi_bounds(settings), load_freshness(settings), as_of
+        rows_of(known), load_kpi_bounds(settings), load_freshness(settings), as_of
     )
     evidence = proved.evidence(settings, known, staged)
     results = override_failed(audit(staged.path, contracts, context, evidence), operator)
@@ -205,23 +234,10 @@ def _stage(
     return _Candidate(staged, as_of, results, content_hash)
 
 
-def _contracts(settings: Settings, known: dict[str, Any]) -> tuple[ProductContract, ...]:
-    """The contracts to publish by, proved not to break what the current release serves."""
-    given = load_product_contracts(settings.contracts / "products")
-    contracts = served_contracts(given, _as_of(settings))
-    if known:
-        with database.reading(settings.current.resolve() / database.FILE_NAME) as connection:
-            served = read_served(connection)
-        versions = {table: entry["contract_version"] for table, entry in known["tables"].items()}
-        expired = [contract for contract in given if contract not in contracts]
-        refuse_breaking_changes(contracts, expired, served, versions)
-    return contracts
-
-
 def _reason_not_to_publish(
     settings: Settings, state: journal.Standing, candidate: _Candidate
 ) -> str:
-    if candidate.content_hash == _current_manifest(settings).get("content_hash"):
+    if candidate.content_hash == current_manifest(settings).get("content_hash"):
         return SAME_CONTENT
     if candidate.content_hash in state.left_behind:
         return LEFT_BEHIND
@@ -275,7 +291,7 @@ def _write_manifest(settings: Settings, candidate: _Candidate, release: Release)
     staged = candidate.staged
     with database.reading(staged.path) as connection:
         inputs = manifest.describe_inputs(connection)
-    current_rows = _current_rows(_current_manifest(settings))
+    current_rows = rows_of(current_manifest(settings))
     deltas = {table: rows - current_rows.get(table, 0) for table, rows in staged.rows.items()}
     as_of = manifest.instant(release.as_of)
     page = render_quality_page(candidate.results, staged.rows, deltas, as_of)
@@ -294,29 +310,6 @@ def _move(settings: Settings, candidate: _Candidate, release: Release) -> None:
     os.chmod(target, files.FOLDER_MODE)
     files.sync(settings.releases / STAGING)
     files.sync(settings.releases)
-
-
-def _as_of(settings: Settings) -> datetime:
-    with database.reading(settings.warehouse) as connection:
-        row = connection.execute("select max(as_of) from pipeline.clock").fetchone()
-    if row is None or row[0] is None:
-        raise JourneylineError(
-            "Nothing was loaded yet, so there is nothing to publish.",
-            str(settings.warehouse),
-            "Land a delivery, or make a demo company with `journeyline demo`, then run.",
-        )
-    as_of: datetime = row[0]
-    return as_of
-
-
-def _current_manifest(settings: Settings) -> dict[str, Any]:
-    if not settings.current.is_symlink():
-        return {}
-    return manifest.read_manifest(settings.current.resolve())
-
-
-def _current_rows(known: dict[str, Any]) -> dict[str, int]:
-    return {table: int(entry["rows"]) for table, entry in known.get("tables", {}).items()}
 
 
 def _report(settings: Settings, candidate: _Candidate | None, reason: str) -> PublishReport:

@@ -8,9 +8,12 @@ from datetime import timedelta
 import pytest
 from built_company import Built, current_release, ledger_hashes, parquet_hashes
 
+from orchestration.gate.contracts import load_product_contracts
 from orchestration.pipeline.night import run_nights
 from orchestration.pipeline.state import waiting_nights
+from orchestration.publish import database
 from orchestration.publish.releases import list_releases
+from orchestration.publish.row_hashes import are_enforced
 from orchestration.settings import Settings
 
 
@@ -22,14 +25,28 @@ def test_a_second_run_with_nothing_new_publishes_nothing(built_home: Settings) -
     assert len(list_releases(built_home)) == 1
 
 
+def enforced(settings: Settings) -> set[str]:
+    """Published tables whose rows' hashes the warehouse enforces."""
+    contracts = load_product_contracts(settings.contracts / "products")
+    spill = settings.home / "spill"
+    with database.warehouse_attached(settings, contracts, spill) as (connection, found):
+        return {
+            contract.table
+            for contract in contracts
+            if are_enforced(connection, contract.schema, contract.table, found[contract.table])
+        }
+
+
 def test_nights_in_two_runs_publish_what_one_run_does(built: Built, landed_home: Settings) -> None:
     nights = waiting_nights(landed_home)
     run_nights(landed_home, until=nights[1])
     first = current_release(landed_home)
     assert parquet_hashes(landed_home) != parquet_hashes(built.settings)
+    assert enforced(landed_home) == {"fct_service_steps", "fct_sessions", "fct_touchpoints"}
     run_nights(landed_home)
     assert current_release(landed_home) != first
     assert parquet_hashes(landed_home) == parquet_hashes(built.settings)
+    assert enforced(landed_home) == {"fct_service_steps", "fct_sessions", "fct_touchpoints"}
 
 
 @pytest.mark.slow

@@ -68,6 +68,13 @@ steps_of_customers as (
         on service_steps.department_key = departments.department_key
     left join departments as from_departments
         on service_steps.from_department_key = from_departments.department_key
+),
+
+steps_of_customers_hashed as (
+    select
+        steps_of_customers.*,
+        {{ row_hash() }} as row_hash,
+    from steps_of_customers
 )
 
-select * from steps_of_customers
+select * from steps_of_customers_hashed

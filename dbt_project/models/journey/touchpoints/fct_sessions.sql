@@ -39,6 +39,13 @@ sessions as (
         max(session_touchpoints.occurred_at) as ended_at,
     from session_touchpoints
     group by session_touchpoints.session_id, session_touchpoints.customer_id
+),
+
+sessions_hashed as (
+    select
+        sessions.*,
+        {{ row_hash() }} as row_hash,
+    from sessions
 )
 
-select * from sessions
+select * from sessions_hashed

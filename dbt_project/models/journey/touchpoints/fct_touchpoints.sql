@@ -117,6 +117,13 @@ touchpoints as (
         on events_directed.department_key = departments.department_key
     left join campaign_contents
         on events_directed.campaign_id = campaign_contents.campaign_id
+),
+
+touchpoints_hashed as (
+    select
+        touchpoints.*,
+        {{ row_hash() }} as row_hash,
+    from touchpoints
 )
 
-select * from touchpoints
+select * from touchpoints_hashed
