@@ -1,5 +1,5 @@
 # ruff: noqa: E501
-"""The looping materialization finds exactly the connected components, however long a chain."""
+"""Both ways to label components, rounds in SQL and SciPy, find exactly them, however long a chain."""
 
 from __future__ import annotations
 
@@ -21,13 +21,17 @@ model-paths: [models]
 macro-paths: [macros]
 flags: {send_anonymous_usage_stats: false}
 """
+# the rounds under a name of their own: on DuckDB the materialization's name means SciPy
+DEFAULT = "{% materialization connected_components, default %}"
+ROUNDS = "{% materialization component_rounds, default %}"
+WAYS = ("component_rounds", "connected_components")
 PROFILE = """\
 components:
   target: test
   outputs: {{test: {{type: duckdb, path: "{path}", schema: main, threads: 1}}}}
 """
 MODEL = """\
-{{ config(materialized='connected_components') }}
+{{ config(materialized='MATERIALIZATION') }}
 select left_record_key, right_record_key from edges
 """
 
@@ -74,8 +78,15 @@ def test_labels_are_the_smallest_node_of_each_component(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     warehouse = tmp_path / "components.duckdb"
     (tmp_path / "macros").mkdir()
-    for macro in (REPO_ROOT / "dbt_project" / "macros" / "materializations").glob("*.sql"):
-        (tmp_path / "macros" / macro.name).write_text(macro.read_text("utf-8"), "utf-8")
+    macros = REPO_ROOT / "dbt_project" / "macros"
+    rounds = (macros / "materializations" / "connected_components.sql").read_text("utf-8")
+    assert rounds.count(DEFAULT) == 1
+    for name, text in {
+        "component_rounds.sql": rounds.replace(DEFAULT, ROUNDS),
+        "rounds.sql": (macros / "materializations" / "rounds.sql").read_text("utf-8"),
+        "components.sql": (macros / "engine" / "connected_components.sql").read_text("utf-8"),
+    }.items():
+        (tmp_path / "macros" / name).write_text(text, "utf-8")
     (tmp_path / "dbt_project.yml").write_text(PROJECT, "utf-8")
     (tmp_path / "profiles.yml").write_text(PROFILE.format(path=warehouse), "utf-8")
     graphs = edge_sets()
@@ -87,7 +98,10 @@ def test_labels_are_the_smallest_node_of_each_component(tmp_path: Path) -> None:
             if edges:
                 connection.executemany(f"insert into edges_{number} values (?, ?)", edges)
             model = MODEL.replace("from edges", f"from main.edges_{number}")
-            (tmp_path / "models" / f"labels_{number}.sql").write_text(model, "utf-8")
+            for name in WAYS:
+                (tmp_path / "models" / f"{name}_{number}.sql").write_text(
+                    model.replace("MATERIALIZATION", name), "utf-8"
+                )
     # twice: the second run replaces what the first one left
     for _ in range(2):
         arguments = ["run", "--project-dir", str(tmp_path), "--profiles-dir", str(tmp_path)]
@@ -99,9 +113,10 @@ def test_labels_are_the_smallest_node_of_each_component(tmp_path: Path) -> None:
         assert outcome.success
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         for number, (name, edges) in enumerate(graphs.items()):
-            found = connection.execute(f"from labels_{number}").fetchall()
-            assert len(found) == len(dict(found)), name
-            assert dict(found) == expected_labels(edges), name
+            for way in WAYS:
+                found = connection.execute(f"from {way}_{number}").fetchall()
+                assert len(found) == len(dict(found)), (name, way)
+                assert dict(found) == expected_labels(edges), (name, way)
         left_over = connection.execute(
             "select table_name from information_schema.tables where table_name like '%\\_\\_%' escape '\\'"
         ).fetchall()

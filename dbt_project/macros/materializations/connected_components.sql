@@ -2,7 +2,10 @@
     Labels every node with the smallest node of its component.
 
     The model's SQL gives edges as (left_record_key, right_record_key); an edge of a node to itself
-    names a node that may have no other. The table has (record_key, cluster_key). Nodes are numbered
+    names a node that may have no other. With the config `kept_pairs=true` they come from a model
+    with the strategy of that name, whose pairs that are gone are left out.
+
+    The table has (record_key, cluster_key). Nodes are numbered
     in their order, so that rounds compare numbers instead of text. Each round hooks
     every node to its smallest neighbour, follows the hooks to their roots (pointer jumping) and
     contracts the graph to those roots, until no link is left: a chain of any order and length
@@ -17,8 +20,9 @@
     {%- set spare = component_helper(this, 'spare') -%}
     {%- set frame = begin_rounds([numbers, links, labels, roots, spare]) -%}
 
-    {%- do run_query(component_numbers_sql(numbers, sql)) -%}
-    {%- do run_query(component_links_sql(links, numbers, sql)) -%}
+    {%- set edges_sql = component_standing_sql(sql) if config.get('kept_pairs', false) else sql -%}
+    {%- do run_query(component_numbers_sql(numbers, edges_sql)) -%}
+    {%- do run_query(component_links_sql(links, numbers, edges_sql)) -%}
     {%- do run_query(component_first_labels_sql(labels, links)) -%}
     {%- set found = namespace(rounds=0, links=component_count(links)) -%}
     {%- for _ in range(config.get('round_limit', 100)) if found.links -%}
@@ -38,6 +42,13 @@
 
     {{ return(end_rounds(frame, component_result_sql(labels, numbers))) }}
 {% endmaterialization %}
+
+
+{% macro component_standing_sql(pairs_sql) %}
+    select pairs.left_record_key, pairs.right_record_key
+    from ({{ pairs_sql }}) as pairs
+    where not pairs.is_gone
+{% endmacro %}
 
 
 {#- Every node once, numbered in the order of the nodes: the smallest number is the smallest node. -#}

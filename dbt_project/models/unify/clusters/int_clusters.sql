@@ -1,27 +1,10 @@
 -- one row per record, with the smallest record of its cluster
-{{ config(materialized='connected_components') }}
+{{ config(materialized='connected_components', kept_pairs=true) }}
 
 with
 
-records as (
-    select record_key from {{ ref('int_records') }}
-),
-
-match_edges as (
-    select left_record_key, right_record_key, dead_at from {{ ref('int_match_edges') }}
-),
-
-edges as (
-    select
-        match_edges.left_record_key,
-        match_edges.right_record_key,
-    from match_edges
-    where match_edges.dead_at is null
-    union
-    select
-        records.record_key as left_record_key,
-        records.record_key as right_record_key,
-    from records
+cluster_pairs as (
+    select * from {{ ref('int_cluster_pairs') }}
 )
 
-select * from edges
+select * from cluster_pairs

@@ -1,14 +1,10 @@
 -- one row per record that has ever been linked, with the smallest record of its component
-{{ config(materialized='connected_components') }}
+{{ config(materialized='connected_components', kept_pairs=true) }}
 
 with
 
-match_links as (
-    select left_record_key, right_record_key from {{ ref('int_match_links') }}
-),
-
-links as (
-    select distinct left_record_key, right_record_key from match_links
+link_pairs as (
+    select * from {{ ref('int_link_pairs') }}
 )
 
-select * from links
+select * from link_pairs
