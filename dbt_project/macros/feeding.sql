@@ -208,6 +208,40 @@
 {%- endmacro %}
 
 
+{#-
+    Versions of deals in a CRM. `stage_history` is null where the vendor tells of no history: the
+    versions are all that is known of it then.
+-#}
+{% macro stacked_crm_deals() -%}
+    {{ stacked_feeds('crm_deals', [
+        ('deal_id', 'text'),
+        ('contact_id', 'text'),
+        ('contact_entity', 'text', "'contacts'"),
+        ('company_id', 'text'),
+        ('owner_id', 'text'),
+        ('deal_stage', 'text'),
+        ('pipeline', 'text'),
+        ('currency', 'text'),
+        ('lost_reason', 'text'),
+        ('competitor', 'text'),
+        ('stage_history', 'text'),
+        ('amount', 'decimal(18, 4)'),
+        ('load_number', 'integer'),
+        ('row_hash', 'text'),
+        ('is_archived', 'boolean', 'false'),
+        ('created_at', 'timestamp'),
+        ('updated_at', 'timestamp'),
+        ('received_at', 'timestamp'),
+    ]) }}
+{%- endmacro %}
+
+
+{#- A deal's id, with its source where that is another than the first CRM there was. -#}
+{% macro deal_key(source, deal_id) -%}
+    {{ company_key(source, deal_id) }}
+{%- endmacro %}
+
+
 {#- Versions of people in a support system, its staff among them. -#}
 {% macro stacked_support_users() -%}
     {{ stacked_feeds('support_users', [
@@ -249,6 +283,42 @@
         ('is_deleted', 'boolean', 'false'),
         ('created_at', 'timestamp'),
         ('updated_at', 'timestamp'),
+        ('received_at', 'timestamp'),
+        ('load_number', 'integer'),
+        ('row_hash', 'text'),
+    ]) }}
+{%- endmacro %}
+
+
+{#-
+    What was written, or otherwise done, on requests for help. What the customer cannot see is a
+    step of the company; one that does not say so is taken for such a step.
+-#}
+{% macro stacked_ticket_comments() -%}
+    {{ stacked_feeds('ticket_comments', [
+        ('comment_id', 'text'),
+        ('ticket_id', 'text'),
+        ('author_id', 'text'),
+        ('author_entity', 'text', "'users'"),
+        ('channel', 'text'),
+        ('step_type', 'text', "'internal_comment'"),
+        ('is_public', 'boolean'),
+        ('created_at', 'timestamp'),
+        ('received_at', 'timestamp'),
+        ('load_number', 'integer'),
+    ]) }}
+{%- endmacro %}
+
+
+{#- Versions of the ratings that requesters gave to tickets; `score` is good, bad or neither. -#}
+{% macro stacked_ticket_ratings() -%}
+    {{ stacked_feeds('ticket_ratings', [
+        ('rating_id', 'text'),
+        ('ticket_id', 'text'),
+        ('requester_id', 'text'),
+        ('requester_entity', 'text', "'users'"),
+        ('score', 'text'),
+        ('rated_at', 'timestamp'),
         ('received_at', 'timestamp'),
         ('load_number', 'integer'),
         ('row_hash', 'text'),

@@ -43,7 +43,9 @@ group by synced, place
 
 AIRBYTE = {
     "hubspot": {name: _mapped(name) for name in ("contacts", "deals")},
-    "intercom": {name: _mapped(name) for name in ("contacts", "conversations")},
+    "intercom": {
+        name: _mapped(name) for name in ("contacts", "conversations", "conversation_parts")
+    },
     "salesforce": {
         "contacts": _mapped("Contact"),
         "leads": _mapped("Lead"),

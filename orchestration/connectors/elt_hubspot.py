@@ -1,6 +1,7 @@
 """How Fivetran's tables of HubSpot become the records that our contracts read.
 
-A property stands in a column `property_<name>`. Merges stand in the survivor's property, in an
+A property stands in a column `property_<name>`. The pipelines' own table says which stages win or
+lose a deal, whatever they are called. Merges stand in the survivor's property, in an
 audit table, or in both.
 """
 
@@ -88,6 +89,61 @@ left join email_event_sent using (id)
 left join email_event_status_change using (id)
 """
 
+# Of several contacts or companies of a deal the first is its own, as in the API's answer.
+_DEALS = """
+with stages as (
+    select stage_id, case
+        when is_true(closed_won) then 'closedwon'
+        when is_true(is_closed) then 'closedlost' else stage_id end as stage
+    from deal_pipeline_stage
+),
+history as (
+    select deal_id, list({'value': coalesce(stages.stage, deal_stage.value),
+        'timestamp': utc(date_entered)} order by utc(date_entered)) as entries
+    from deal_stage left join stages on stages.stage_id = deal_stage.value
+    where date_entered is not null group by deal_id
+),
+contacts as (
+    select deal_id, min(contact_id) as contact_id from deal_contact group by deal_id
+),
+companies as (
+    select deal_id, min(company_id) as company_id from deal_company group by deal_id
+),
+merged as (select merged_deal_id, max(_fivetran_synced) as synced from merged_deal group by all),
+deals as (
+    select deal.*, merged.merged_deal_id is not null or is_true(deal._fivetran_deleted)
+            or is_true(is_deleted) as is_gone,
+        coalesce(greatest(deal._fivetran_synced, merged.synced), deal._fivetran_synced,
+            property_hs_lastmodifieddate, property_createdate) as synced
+    from deal left join merged on merged.merged_deal_id = deal.deal_id
+)
+select
+    synced,
+    json_object(
+        'id', deal_id,
+        'properties', {'dealname': property_dealname,
+            'dealstage': coalesce(stages.stage, deal_pipeline_stage_id),
+            'pipeline': deal_pipeline_id, 'amount': property_amount,
+            'deal_currency_code': property_deal_currency_code,
+            'closed_lost_reason': property_closed_lost_reason,
+            'competitor': property_competitor, 'hubspot_owner_id': owner_id,
+            'closedate': utc(property_closedate)},
+        'associations', {
+            'contacts': {'results': if(contact_id is null, [], [{'id': contact_id}])},
+            'companies': {'results': if(company_id is null, [], [{'id': company_id}])}},
+        'propertiesWithHistory', {'dealstage': coalesce(history.entries, [])},
+        'createdAt', utc(coalesce(property_createdate, synced)),
+        'updatedAt', version_at(is_gone::varchar, synced,
+            coalesce(property_hs_lastmodifieddate, synced)),
+        'archived', is_gone
+    ) as record
+from deals
+left join stages on stages.stage_id = deals.deal_pipeline_stage_id
+left join history using (deal_id)
+left join contacts using (deal_id)
+left join companies using (deal_id)
+"""
+
 HUBSPOT = {
     "contacts": Mapped(
         {
@@ -110,6 +166,27 @@ HUBSPOT = {
             )
         },
         _COMPANIES,
+    ),
+    "deals": Mapped(
+        {
+            "deal": (
+                *("_fivetran_synced", "_fivetran_deleted", "is_deleted", "deal_id", "owner_id"),
+                *("deal_pipeline_id", "deal_pipeline_stage_id", "property_dealname"),
+                *("property_amount", "property_deal_currency_code", "property_closedate"),
+                *("property_closed_lost_reason", "property_competitor", "property_createdate"),
+                "property_hs_lastmodifieddate",
+            ),
+            "deal_contact": ("deal_id", "contact_id"),
+            "deal_company": ("deal_id", "company_id"),
+            "deal_stage": ("deal_id", "value", "date_entered"),
+            "deal_pipeline_stage": ("stage_id", "is_closed", "closed_won"),
+            "merged_deal": ("_fivetran_synced", "deal_id", "merged_deal_id"),
+        },
+        _DEALS,
+        optional=(
+            *("deal_contact", "deal_company", "deal_stage", "deal_pipeline_stage"),
+            "merged_deal",
+        ),
     ),
     "owners": Mapped(
         {

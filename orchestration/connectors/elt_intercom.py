@@ -50,10 +50,23 @@ select
             if(source_author_type in ('user', 'lead', 'contact'), source_author_id, null))}}]}},
         'admin_assignee_id', if(assignee_type = 'admin', assignee_id, null),
         'source', {{'type': source_type, 'author': {{'type': source_author_type}}}},
+        'conversation_rating', if(conversation_rating_value is null, null, {{
+            'rating': conversation_rating_value, 'remark': conversation_rating_remark,
+            'created_at': utc(conversation_rating_created_at)}}),
         'state', if(is_gone, 'deleted', state),
         'created_at', utc(created_at), 'updated_at', utc(changed_at)
     ) as record
 from versions left join people on people.conversation_id = versions.id
+"""
+
+_PARTS = """
+select
+    _fivetran_synced as synced,
+    json_object(
+        'id', id, 'conversation_id', conversation_id, 'part_type', part_type, 'body', body,
+        'author', {'id': author_id, 'type': author_type}, 'created_at', utc(created_at)
+    ) as record
+from conversation_part_history
 """
 
 INTERCOM = {
@@ -70,7 +83,8 @@ INTERCOM = {
         {
             "conversation_history": (
                 *(*_MARKS, "assignee_id", "assignee_type", "source_type", "source_author_id"),
-                *("source_author_type", "state"),
+                *("source_author_type", "state", "conversation_rating_value"),
+                *("conversation_rating_remark", "conversation_rating_created_at"),
             ),
             "conversation_contact_history": (
                 *("conversation_id", "contact_id", "conversation_updated_at"),
@@ -78,5 +92,14 @@ INTERCOM = {
         },
         _CONVERSATIONS,
         optional=("conversation_contact_history",),
+    ),
+    "conversation_parts": Mapped(
+        {
+            "conversation_part_history": (
+                *("_fivetran_synced", "id", "conversation_id", "part_type", "body"),
+                *("author_id", "author_type", "created_at"),
+            )
+        },
+        _PARTS,
     ),
 }

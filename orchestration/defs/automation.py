@@ -101,24 +101,26 @@ def nightly_schedule(
 def deliveries_sensor(
     settings: Settings, nights: dg.DailyPartitionsDefinition
 ) -> dg.SensorDefinition:
-    """Runs the nightly job when deliveries have arrived that no run has taken."""
+    """Runs the nightly job when deliveries or replays wait that no run has taken."""
 
     @dg.sensor(
         name="new_deliveries",
         job_name=JOB,
         minimum_interval_seconds=60,
-        description="Runs the nightly job when deliveries have arrived that no run has taken.",
+        description="Runs the nightly job when deliveries or replays wait that no run has taken.",
     )
     def new_deliveries(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        """Request one run over the nights of the deliveries that wait."""
+        """Request one run over the nights of the deliveries and replays that wait."""
         bury_dead_runs(settings, context.instance)
         if is_writing(settings):
             return dg.SkipReason("A run is writing; what it leaves is looked at afterwards.")
         waiting = state.waiting_deliveries(settings)
-        if not waiting:
-            return dg.SkipReason("No delivery waits.")
-        received = sorted(received_at.date() for received_at in waiting.values())
-        names = "\n".join("/".join(delivery) for delivery in sorted(waiting))
+        replays = state.waiting_replays(settings)
+        if not waiting and not replays:
+            return dg.SkipReason("No delivery and no replay waits.")
+        received = [instant.date() for instant in (*waiting.values(), *replays)]
+        told = ["/".join(delivery) for delivery in sorted(waiting)]
+        names = "\n".join([*told, *(f"replay {instant.isoformat()}" for instant in replays)])
         return dg.RunRequest(
             run_key=hashlib.sha256(names.encode()).hexdigest(),
             tags=_tags(nights, received, between_nights=True),

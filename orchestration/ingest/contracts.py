@@ -32,11 +32,14 @@ FEEDS = (
     "app_events",
     "crm_companies",
     "crm_contacts",
+    "crm_deals",
     "email_activities",
     "email_members",
     "support_tickets",
     "support_users",
     "survey_responses",
+    "ticket_comments",
+    "ticket_ratings",
 )
 CLASSIFICATIONS = ("public", "internal", "confidential", "direct_identifier")
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

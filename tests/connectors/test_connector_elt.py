@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -250,6 +251,7 @@ LEDGER = """select entity, landed_count, accepted_count, quarantined_count, dupl
             [
                 ("companies", 24, 24, 0, 0),
                 ("contacts", 22, 22, 0, 0),
+                ("deals", 44, 44, 0, 0),
                 ("email_events", 100, 100, 0, 0),
                 ("owners", 100, 100, 0, 0),
             ],
@@ -266,7 +268,11 @@ LEDGER = """select entity, landed_count, accepted_count, quarantined_count, dupl
         (
             "intercom",
             "{table}_data.csv",
-            [("contacts", 9, 9, 0, 0), ("conversations", 9, 9, 0, 0)],
+            [
+                ("contacts", 9, 9, 0, 0),
+                ("conversation_parts", 9, 9, 0, 0),
+                ("conversations", 9, 9, 0, 0),
+            ],
         ),
         ("klaviyo", "{table}.csv", [("email_events", 4, 4, 0, 0), ("members", 2, 2, 0, 0)]),
         ("qualtrics", "{table}.csv", [("responses", 5, 5, 0, 0)]),
@@ -453,3 +459,47 @@ def test_only_a_question_of_the_kind_nps_gives_an_answer_of_qualtrics_a_score(
         "select response_id, survey, score, is_finished from raw.qualtrics__responses order by 1"
     )
     assert raw(settings, query) == [("R1", "nps", 9, True), ("R2", None, None, False)]
+
+
+def test_a_deal_of_hubspot_has_its_contact_its_stages_and_how_they_end(tmp_path: Path) -> None:
+    tables = tmp_path / "tables"
+    deal = {
+        "deal_id": "7",
+        "_fivetran_synced": SYNCED,
+        "_fivetran_deleted": "FALSE",
+        "deal_pipeline_id": "p",
+        "deal_pipeline_stage_id": "s2",
+        "property_amount": "10.5",
+        "property_createdate": "2020-03-01 10:00:00",
+    }
+    write(tables, "deal", [deal, {**deal, "deal_id": "8", "deal_pipeline_stage_id": "s3"}])
+    write(tables, "deal_contact", [{"deal_id": "7", "contact_id": c} for c in ("12", "11")])
+    entered = [("s1", "2020-03-01 10:00:00"), ("s2", "2020-03-04 10:00:00")]
+    write(
+        tables,
+        "deal_stage",
+        [{"deal_id": "7", "value": stage, "date_entered": at} for stage, at in entered],
+    )
+    stages = [("s1", "FALSE", "FALSE"), ("s2", "TRUE", "TRUE"), ("s3", "TRUE", "FALSE")]
+    write(
+        tables,
+        "deal_pipeline_stage",
+        [{"stage_id": s, "is_closed": closed, "closed_won": won} for s, closed, won in stages],
+    )
+    merged = {"deal_id": "7", "merged_deal_id": "8", "_fivetran_synced": "2020-03-09 05:03:34"}
+    write(tables, "merged_deal", [merged])
+    settings = project(tmp_path, "deals", vendor="hubspot")
+    fetch(settings, "hubspot/deals")
+    assert load_deliveries(settings, None).accepted == 2
+    query = """select deal_id, contact_id, deal_stage, amount::text, is_archived,
+        updated_at::text from raw.hubspot__deals order by deal_id"""
+    assert raw(settings, query) == [
+        ("7", "11", "closedwon", "10.5000", False, "2020-03-05 05:03:34.208"),
+        ("8", None, "closedlost", "10.5000", True, "2020-03-09 05:03:34"),
+    ]
+    history = "select stage_history::text from raw.hubspot__deals where deal_id = '7'"
+    ((told,),) = raw(settings, history)
+    assert [(one["value"], one["timestamp"]) for one in json.loads(told)] == [
+        ("s1", "2020-03-01T10:00:00Z"),
+        ("closedwon", "2020-03-04T10:00:00Z"),
+    ]

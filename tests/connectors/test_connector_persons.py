@@ -17,6 +17,8 @@ from orchestration.errors import JourneylineError
 from orchestration.ingest.loader import load_deliveries
 from orchestration.settings import Settings
 
+INTERCOM = ("contacts", "conversations", "conversation_parts")
+
 
 @pytest.fixture
 def pipedrive(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipedrive]:
@@ -31,7 +33,7 @@ def pipedrive(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipedrive]:
 def intercom(monkeypatch: pytest.MonkeyPatch) -> Iterator[Intercom]:
     monkeypatch.setenv("INTERCOM_TOKEN", "ic-1")
     vendor = Intercom()
-    vendor.records = {t: fixture("intercom", t) for t in ("contacts", "conversations")}
+    vendor.records = {t: fixture("intercom", t) for t in INTERCOM}
     yield vendor
     vendor.api.close()
 
@@ -53,7 +55,7 @@ def of_intercom(folder: Path, vendor: Intercom, **changes: Any) -> Settings:
         "url": vendor.api.url,
         "auth": {"kind": "bearer", "token_from": "INTERCOM_TOKEN"},
         "retry": PATIENCE,
-        "tables": {"contacts": {}, "conversations": {}},
+        "tables": {table: {} for table in INTERCOM},
     }
     return project_with(folder, "intercom", {**entry, **changes}, enabled=True)
 
@@ -100,6 +102,33 @@ def test_contacts_and_conversations_come_through_the_search(
         assert (done.records, done.pages) == (2, 2)
     report = load_deliveries(settings, None)
     assert (report.accepted, report.quarantined) == (4, 0)
+
+
+def test_the_parts_of_a_conversation_come_with_it_and_name_it(
+    tmp_path: Path, intercom: Intercom
+) -> None:
+    settings = of_intercom(tmp_path, intercom, page_size=1)
+    done = fetch(settings, "intercom/conversation_parts")
+    assert (done.records, done.pages) == (4, 2)
+    assert landed_records(settings) == fixture("intercom", "conversation_parts")
+    report = load_deliveries(settings, None)
+    assert (report.accepted, report.quarantined) == (4, 0)
+    # the next search finds the conversation again, whose parts are known
+    late = int((NIGHT - timedelta(minutes=5)).timestamp())
+    intercom.records["conversations"][0]["updated_at"] = late
+    parts = intercom.records["conversation_parts"]
+    parts.append({**parts[0], "id": "3005", "created_at": late})
+    assert fetch(settings, "intercom/conversation_parts", NIGHT + timedelta(days=1)).records == 5
+    report = load_deliveries(settings, None)
+    assert (report.accepted, report.duplicates) == (1, 4)
+
+
+def test_a_conversation_that_is_gone_when_its_parts_are_asked_for_has_none(
+    tmp_path: Path, intercom: Intercom
+) -> None:
+    settings = of_intercom(tmp_path, intercom)
+    intercom.api.faults = {2: failing(404)}
+    assert fetch(settings, "intercom/conversation_parts").records == 0
 
 
 def test_a_later_search_begins_a_day_earlier_since_it_compares_days(

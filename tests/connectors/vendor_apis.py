@@ -109,14 +109,19 @@ class Pipedrive:
 
 
 class Intercom:
-    """Contacts and conversations; times are compared as days, as the search does."""
+    """Contacts and conversations; times are compared as days, as the search does.
+
+    A conversation has its parts where it is asked for by its id.
+    """
 
     def __init__(self) -> None:
         self.records: dict[str, list[Record]] = {}
         self.api = LocalApi(self._answer, "Bearer ic-1")
 
     def _answer(self, request: Request) -> Any:
-        kind = request.path.strip("/").split("/")[0]
+        kind, *rest = request.path.strip("/").split("/")
+        if request.method == "GET" and rest:
+            return self._conversation(rest[0])
         name = "data" if kind == "contacts" else "conversations"
         if request.method == "GET":
             return {"type": "list", name: self.records[kind][:1]}
@@ -131,6 +136,18 @@ class Intercom:
         if at + size < len(due):
             pages["next"] = {"page": 2, "starting_after": f"after-{at + size}"}
         return {"type": "list", name: due[at : at + size], "total_count": len(due), "pages": pages}
+
+    def _conversation(self, number: str) -> Any:
+        found = [one for one in self.records["conversations"] if one["id"] == number]
+        if not found:
+            return status(404)
+        parts = [
+            {name: value for name, value in part.items() if name != "conversation_id"}
+            for part in self.records.get("conversation_parts", [])
+            if part["conversation_id"] == number
+        ]
+        listed = {"type": "conversation_part.list", "conversation_parts": parts}
+        return {**found[-1], "conversation_parts": listed}
 
 
 def _instant(text: str) -> datetime:

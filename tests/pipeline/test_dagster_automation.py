@@ -20,6 +20,7 @@ from orchestration.defs import identity, ingest, release, transform
 from orchestration.defs.assembly import assemble
 from orchestration.defs.automation import BETWEEN_NIGHTS
 from orchestration.defs.liveness import bury_dead_runs
+from orchestration.ingest.acts import DISCARD, REPLAY, append_acts
 from orchestration.pipeline.state import current_as_of, waiting_nights
 from orchestration.settings import Settings
 
@@ -100,6 +101,23 @@ def test_the_sensor_asks_once_for_the_same_deliveries(
     with (built_home.home / ".writer.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert isinstance(_sense(built_home, instance), dg.SkipReason)
+
+
+def test_the_sensor_asks_once_for_a_replay_and_not_for_a_discard(
+    built_home: Settings, instance: dg.DagsterInstance
+) -> None:
+    delivery = next(built_home.landing.glob("zendesk/groups/*"))
+    row = ("zendesk", "groups", delivery.name, 1)
+    at = current_as_of(built_home)
+    assert at is not None
+    append_acts(built_home, DISCARD, [row], at + timedelta(seconds=1))
+    assert isinstance(_sense(built_home, instance), dg.SkipReason)
+    append_acts(built_home, REPLAY, [row], at + timedelta(seconds=2))
+    first, second = _sense(built_home, instance), _sense(built_home, instance)
+    assert isinstance(first, dg.RunRequest) and isinstance(second, dg.RunRequest)
+    assert first.run_key and first.run_key == second.run_key
+    assert _range(first) == (at.date().isoformat(), at.date().isoformat())
+    assert first.tags[BETWEEN_NIGHTS] == "true"
 
 
 def test_a_warehouse_that_another_program_has_open_is_tried_again(

@@ -118,14 +118,14 @@ def test_a_case_is_a_ticket_of_its_contact_and_a_deleted_one_is_nobody_s(
     company: Settings,
 ) -> None:
     tickets = "select source, ticket_id, touchpoint_type, channel, department from fct_touchpoints"
-    assert published(company, f"{tickets} where source = 'salesforce'") == [
+    assert published(company, f"{tickets} where source = 'salesforce' and ticket_id <> ''") == [
         ("salesforce", "500A", "ticket_opened", "phone", "support")
     ]
     assert published(
         company,
         "select touchpoint_type, reason from fct_unattributed_touchpoints"
-        " where source = 'salesforce'",
-    ) == [("ticket_opened", "deleted")]
+        " where source = 'salesforce' order by all",
+    ) == [("deal_lost", "deleted"), ("ticket_opened", "deleted")]
 
 
 def test_people_of_pipedrive_and_intercom_with_one_address_are_one_customer(
@@ -139,10 +139,65 @@ def test_people_of_pipedrive_and_intercom_with_one_address_are_one_customer(
     assert published(
         company,
         "select ticket_id, touchpoint_type, channel, strftime(occurred_at, '%d %H:%M')"
-        " from fct_touchpoints where source = 'intercom' order by 1",
+        " from fct_touchpoints where source = 'intercom' order by ticket_id, occurred_at",
     ) == [
         ("901", "ticket_opened", "chat", "08 08:00"),
+        ("901", "ticket_commented", "chat", "08 08:10"),
+        ("901", "ticket_commented", "chat", "08 08:20"),
+        ("901", "ticket_rated", "survey", "08 10:03"),
         ("902", "ticket_opened", "chat", "08 08:00"),
+    ]
+
+
+def test_what_is_said_in_a_conversation_is_a_contact_and_a_note_is_a_step(
+    company: Settings,
+) -> None:
+    said = (
+        "select direction, trigger_kind, agent_pseudonym is not null, record_id"
+        " from fct_touchpoints inner join bridge_customer_records using (customer_id)"
+        " where fct_touchpoints.source = 'intercom' and touchpoint_type = 'ticket_commented'"
+        " and bridge_customer_records.source = 'intercom' order by occurred_at"
+    )
+    assert published(company, said) == [
+        ("outbound", "agent", True, "6501"),
+        ("inbound", "customer", False, "6501"),
+    ]
+    rated = "select value from fct_kpi_values where kpi = 'csat_share' and slice_type = 'all'"
+    assert {value for (value,) in published(company, rated)} == {1.0}
+    steps = (
+        "select ticket_id, step_type, strftime(occurred_at, '%d %H:%M') from fct_service_steps"
+        " where ticket_id = '901' order by occurred_at"
+    )
+    assert published(company, steps) == [
+        ("901", "internal_comment", "08 08:30"),
+        ("901", "closed", "08 09:00"),
+    ]
+
+
+def test_salesforce_s_opportunities_are_deals_of_their_contacts_and_accounts(
+    company: Settings,
+) -> None:
+    deals = (
+        "select split_part(deal_id, 'salesforce/', 2), record_id, account_id is not null,"
+        " current_stage, outcome, stage_count,"
+        " value_amount::text, currency, is_archived,"
+        " strftime(opened_at, '%m-%d ') || strftime(closed_at, '%m-%d') from fct_deals"
+        " left join bridge_customer_records as records"
+        " on records.customer_id = fct_deals.customer_id and records.entity = 'contacts'"
+        " and records.record_id in ('003A', '003C') order by deal_id"
+    )
+    assert published(company, deals) == [
+        ("006A", "003A", True, "closedwon", "won", 2, "12000.50", "USD", False, "02-01 02-20"),
+        ("006B", "003C", False, "closedlost", "lost", 1, "300.00", "USD", True, "02-01 02-10"),
+    ]
+    moves = (
+        "select touchpoint_type, strftime(occurred_at, '%m-%d'), value_amount::text"
+        " from fct_touchpoints where source = 'salesforce' and touchpoint_type like 'deal%'"
+        " order by occurred_at, touchpoint_type"
+    )
+    assert published(company, moves) == [
+        ("deal_opened", "02-10", "12000.50"),
+        ("deal_won", "02-20", "12000.50"),
     ]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
 import yaml
 from vendor_company import NIGHT, published, switched_on
 
+from orchestration import warehouse
 from orchestration.connectors.run import fetch_tables
 from orchestration.pipeline.night import run_nights
 from orchestration.settings import Settings
@@ -15,9 +17,9 @@ from orchestration.settings import Settings
 pytestmark = pytest.mark.slow
 
 TABLES = {
-    "hubspot": ("{table}_data.csv", ("contacts", "companies", "owners", "email_events")),
+    "hubspot": ("{table}_data.csv", ("contacts", "companies", "deals", "owners", "email_events")),
     "salesforce": ("sf_{table}_data.csv", ("contacts", "accounts", "opportunities")),
-    "intercom": ("{table}_data.csv", ("contacts", "conversations")),
+    "intercom": ("{table}_data.csv", ("contacts", "conversations", "conversation_parts")),
     "klaviyo": ("{table}.csv", ("members", "email_events")),
     "qualtrics": ("{table}.csv", ("responses",)),
     "zendesk": ("{table}_data.csv", ("users", "tickets", "comments", "ticket_events", "groups")),
@@ -49,6 +51,15 @@ def company(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Sett
     return settings
 
 
+def built(settings: Settings, query: str) -> list[tuple]:
+    """Rows of the warehouse."""
+    connection = warehouse.connect(settings.warehouse, read_only=True)
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
 def test_every_row_is_accounted_for_and_none_is_quarantined(company: Settings) -> None:
     ledger = (
         "select count(*), sum(quarantined_count),"
@@ -66,6 +77,53 @@ def test_contacts_that_hubspot_merged_are_one_customer(company: Settings) -> Non
     )
     ((records, customers),) = published(company, merged)
     assert (sorted(records), customers) == (["46897301", "76226001", "76340251", "78971951"], 1)
+
+
+def test_what_had_to_be_quarantined_is_listed_with_its_reason(company: Settings) -> None:
+    listed = built(
+        company,
+        "select source, entity, rule, column_name, count(*) from ingest.quarantine_rows"
+        " group by all order by all",
+    )
+    # Nothing had to be: every row of the real tables keeps its contract.
+    assert listed == []
+
+
+def test_a_merged_contact_s_deletion_leaves_its_survivor_s_customer(company: Settings) -> None:
+    survivors = (
+        "select count(*), count(distinct customer_id) from bridge_customer_records"
+        " where source = 'hubspot' and entity = 'contacts'"
+    )
+    records, customers = published(company, survivors)[0]
+    # 22 contacts, of which three were merged into a fourth.
+    assert (records, customers) == (22, 19)
+
+
+def test_deals_are_those_of_the_tables_and_deleted_ones_are_marked(
+    company: Settings, shared_data: Path
+) -> None:
+    landed = shared_data / "landed"
+    with (landed / "salesforce" / "sf_opportunity_data.csv").open(encoding="utf-8-sig") as file:
+        opportunities = {row["id"]: row["is_deleted"] for row in csv.DictReader(file)}
+    with (landed / "hubspot" / "deal_data.csv").open(encoding="utf-8-sig") as file:
+        deals = {row["deal_id"] for row in csv.DictReader(file)}
+    found = published(company, "select deal_id, is_archived from fct_deals order by deal_id")
+    expected = {deal: False for deal in deals}
+    expected |= {f"salesforce/{key}": gone == "true" for key, gone in opportunities.items()}
+    assert dict(found) == expected
+    # What happened on a deleted one is nobody's.
+    assert published(
+        company, "select count(*) from fct_touchpoints where source = 'salesforce'"
+    ) == [(0,)]
+
+
+def test_the_parts_of_real_conversations_are_steps_of_the_company(company: Settings) -> None:
+    steps = (
+        "select step_type, count(*) from journey.int_service_steps where source = 'intercom'"
+        " group by all order by all"
+    )
+    # Their conversations are not among those that were landed, so they are no customer's.
+    assert built(company, steps) == [("closed", 8), ("internal_comment", 1)]
 
 
 def test_the_tickets_that_were_not_deleted_are_touchpoints(company: Settings) -> None:

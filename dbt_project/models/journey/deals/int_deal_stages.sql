@@ -9,17 +9,21 @@
 
 with
 
+delivered_deals as (
+    {{- stacked_crm_deals() }}
+),
+
 deal_versions as (
     select
-        deal_id,
-        deal_stage,
-        nullif(cast(stage_history as {{ text }}), '[]') as stage_history,
-        updated_at,
-        received_at,
-        load_number,
-        row_hash,
-    from {{ ref('stg_hubspot__deals') }} as deals
-    where {{ newly_versioned('deals.deal_id', ref('stg_hubspot__deals')) }}
+        cast({{ deal_key('deals.source', 'deals.deal_id') }} as {{ text }}) as deal_id,
+        deals.deal_stage,
+        nullif(deals.stage_history, '[]') as stage_history,
+        deals.updated_at,
+        deals.received_at,
+        deals.load_number,
+        deals.row_hash,
+    from delivered_deals as deals
+    where {{ newly_versioned('deals.deal_id', 'delivered_deals') }}
 ),
 
 versions_ranked as (

@@ -9,38 +9,27 @@
 
 with
 
+delivered_deals as (
+    {{- stacked_crm_deals() }}
+),
+
 deal_versions as (
-    select
-        deal_id,
-        owner_id,
-        contact_id,
-        company_id,
-        deal_stage,
-        pipeline,
-        currency,
-        lost_reason,
-        competitor,
-        amount,
-        is_archived,
-        created_at,
-        updated_at,
-        load_number,
-        row_hash,
-    from {{ ref('stg_hubspot__deals') }} as deals
-    where {{ newly_versioned('deals.deal_id', ref('stg_hubspot__deals')) }}
+    select deals.*
+    from delivered_deals as deals
+    where {{ newly_versioned('deals.deal_id', 'delivered_deals') }}
 ),
 
 versions_ranked as (
     select
         deal_versions.*,
         min(deal_versions.created_at) over (
-            partition by deal_versions.deal_id
+            partition by deal_versions.source, deal_versions.deal_id
         ) as first_created_at,
         max(deal_versions.load_number) over (
-            partition by deal_versions.deal_id
+            partition by deal_versions.source, deal_versions.deal_id
         ) as last_load_number,
         row_number() over (
-            partition by deal_versions.deal_id
+            partition by deal_versions.source, deal_versions.deal_id
             order by
                 deal_versions.updated_at desc nulls last,
                 deal_versions.row_hash desc nulls last
@@ -50,10 +39,23 @@ versions_ranked as (
 
 deals as (
     select
-        versions_ranked.deal_id,
-        cast('hubspot/contacts/' || versions_ranked.contact_id as {{ text }}) as record_key,
-        versions_ranked.company_id,
-        cast('hubspot/owners/' || versions_ranked.owner_id as {{ text }}) as owner_key,
+        cast(
+            {{ deal_key('versions_ranked.source', 'versions_ranked.deal_id') }} as {{ text }}
+        ) as deal_id,
+        cast(
+            versions_ranked.source || '/' || versions_ranked.entity || '/'
+            || versions_ranked.deal_id as {{ text }}
+        ) as deal_record_key,
+        versions_ranked.source,
+        cast(
+            versions_ranked.source || '/' || versions_ranked.contact_entity || '/'
+            || versions_ranked.contact_id as {{ text }}
+        ) as record_key,
+        cast(
+            {{ company_key('versions_ranked.source', 'versions_ranked.company_id') }} as {{ text }}
+        ) as company_id,
+        cast(versions_ranked.source || '/owners/' || versions_ranked.owner_id as {{ text }})
+            as owner_key,
         versions_ranked.deal_stage,
         versions_ranked.pipeline,
         versions_ranked.currency,

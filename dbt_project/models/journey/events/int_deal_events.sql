@@ -4,7 +4,7 @@
 with
 
 deals as (
-    select deal_id, record_key, owner_key, original_amount, currency
+    select deal_id, deal_record_key, source, record_key, owner_key, original_amount, currency
     from {{ ref('int_deals') }}
 ),
 
@@ -33,6 +33,8 @@ stages_named as (
 stages_beside_deals as (
     select
         stages_named.*,
+        deals.deal_record_key,
+        deals.source,
         deals.record_key,
         deals.owner_key,
         case when stages_named.touchpoint_type <> 'deal_moved' then deals.original_amount end
@@ -47,12 +49,12 @@ events_described as (
     select
         {{ event_columns({
             'touchpoint_id': pseudonym(
-                "'hubspot/deals/' || stages_beside_deals.deal_id || '|'"
+                "stages_beside_deals.deal_record_key || '|'"
                 ~ " || stages_beside_deals.deal_stage || '|'"
                 ~ ' || cast(' ~ epoch_milliseconds('stages_beside_deals.entered_at')
                 ~ ' as ' ~ dbt.type_string() ~ ')'
             ),
-            'source': "'hubspot'",
+            'source': 'stages_beside_deals.source',
             'touchpoint_type': 'stages_beside_deals.touchpoint_type',
             'record_key': 'stages_beside_deals.record_key',
             'direction': "'outbound'",

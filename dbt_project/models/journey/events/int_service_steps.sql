@@ -19,9 +19,13 @@ ticket_events as (
     where {{ newly_loaded() }}
 ),
 
+delivered_comments as (
+    {{- stacked_ticket_comments() }}
+),
+
 internal_comments as (
-    select comment_id, ticket_id, author_id, created_at, received_at, load_number
-    from {{ ref('stg_zendesk__comments') }}
+    select *
+    from delivered_comments
     where
         -- a comment that does not say whether the customer sees it is taken for an internal one
         not coalesce(is_public, false)
@@ -79,13 +83,17 @@ changes as (
 
 comments as (
     select
-        {{ pseudonym("'zendesk/comments/' || internal_comments.comment_id") }} as step_id,
-        cast('zendesk' as {{ dbt.type_string() }}) as source,
+        {{ pseudonym(
+            "internal_comments.source || '/' || internal_comments.entity"
+            ~ " || '/' || internal_comments.comment_id"
+        ) }} as step_id,
+        internal_comments.source,
         internal_comments.ticket_id,
-        'internal_comment' as step_type,
+        internal_comments.step_type,
         cast(null as {{ dbt.type_string() }}) as department_key,
         cast(null as {{ dbt.type_string() }}) as from_department_key,
-        'zendesk/users/' || internal_comments.author_id as agent_key,
+        internal_comments.source || '/' || internal_comments.author_entity
+        || '/' || internal_comments.author_id as agent_key,
         internal_comments.load_number,
         internal_comments.created_at as occurred_at,
         internal_comments.received_at as known_at,

@@ -27,19 +27,26 @@ tickets as (
     where {{ newly_loaded() }}
 ),
 
+delivered_comments as (
+    {{- stacked_ticket_comments() }}
+),
+
 comments as (
-    select comment_id, ticket_id, author_id, channel, created_at, received_at, load_number
-    from {{ ref('stg_zendesk__comments') }}
+    select *
+    from delivered_comments
     where
         is_public
         and {{ newly_loaded() }}
 ),
 
+delivered_ratings as (
+    {{- stacked_ticket_ratings() }}
+),
+
 ratings as (
-    select
-        rating_id, ticket_id, requester_id, score, updated_at, received_at, load_number, row_hash
-    from {{ ref('stg_zendesk__satisfaction_ratings') }} as ratings
-    where {{ newly_versioned('ratings.rating_id', ref('stg_zendesk__satisfaction_ratings')) }}
+    select ratings.*
+    from delivered_ratings as ratings
+    where {{ newly_versioned('ratings.rating_id', 'delivered_ratings') }}
 ),
 
 -- A rating begins as an offer; it becomes a touchpoint with its first verdict, and keeps
@@ -47,12 +54,18 @@ ratings as (
 verdicts as (
     select
         ratings.*,
-        min(ratings.updated_at) over (partition by ratings.rating_id) as first_rated_at,
-        min(ratings.received_at) over (partition by ratings.rating_id) as first_received_at,
-        max(ratings.load_number) over (partition by ratings.rating_id) as last_load_number,
+        min(ratings.rated_at) over (
+            partition by ratings.source, ratings.rating_id
+        ) as first_rated_at,
+        min(ratings.received_at) over (
+            partition by ratings.source, ratings.rating_id
+        ) as first_received_at,
+        max(ratings.load_number) over (
+            partition by ratings.source, ratings.rating_id
+        ) as last_load_number,
         row_number() over (
-            partition by ratings.rating_id
-            order by ratings.updated_at desc nulls last, ratings.row_hash desc nulls last
+            partition by ratings.source, ratings.rating_id
+            order by ratings.rated_at desc nulls last, ratings.row_hash desc nulls last
         ) as newest_first,
     from ratings
     where ratings.score in ('good', 'bad')
@@ -87,14 +100,18 @@ tickets_opened as (
 comments_made as (
     select
         {{ event_columns({
-            'touchpoint_id': pseudonym("'zendesk/comments/' || comments.comment_id"),
-            'source': "'zendesk'",
+            'touchpoint_id': pseudonym(
+                "comments.source || '/' || comments.entity || '/' || comments.comment_id"
+            ),
+            'source': 'comments.source',
             'touchpoint_type': "'ticket_commented'",
-            'record_key': "'zendesk/users/' || comments.author_id",
+            'record_key': "comments.source || '/' || comments.author_entity"
+                ~ " || '/' || comments.author_id",
             'channel': "case comments.channel when 'voice' then 'phone'"
                 ~ " else comments.channel end",
             'department_key': "'support'",
-            'agent_key': "'zendesk/users/' || comments.author_id",
+            'agent_key': "comments.source || '/' || comments.author_entity"
+                ~ " || '/' || comments.author_id",
             'ticket_id': 'comments.ticket_id',
             'load_number': 'comments.load_number',
             'occurred_at': 'comments.created_at',
@@ -107,11 +124,12 @@ tickets_rated as (
     select
         {{ event_columns({
             'touchpoint_id': pseudonym(
-                "'zendesk/satisfaction_ratings/' || verdicts.rating_id"
+                "verdicts.source || '/' || verdicts.entity || '/' || verdicts.rating_id"
             ),
-            'source': "'zendesk'",
+            'source': 'verdicts.source',
             'touchpoint_type': "'ticket_rated'",
-            'record_key': "'zendesk/users/' || verdicts.requester_id",
+            'record_key': "verdicts.source || '/' || verdicts.requester_entity"
+                ~ " || '/' || verdicts.requester_id",
             'direction': "'inbound'",
             'trigger_kind': "'customer'",
             'channel': "'survey'",

@@ -11,9 +11,14 @@ events as (
         campaign_id,
         department_key,
         ticket_id,
+        deal_id,
         load_number,
         occurred_at,
     from {{ ref('int_events') }}
+),
+
+deals as (
+    select deal_id, is_archived, load_number from {{ ref('int_deals') }}
 ),
 
 device_ownership as (
@@ -66,6 +71,7 @@ events_beside_devices as (
         events.campaign_id,
         events.department_key,
         events.ticket_id,
+        events.deal_id,
         greatest(
             events.load_number,
             coalesce(device_ownership.load_number, 0),
@@ -91,7 +97,7 @@ events_beside_devices as (
 ),
 
 -- What staff wrote on a ticket is a contact with the customer who opened it. What belongs to a
--- deleted ticket is nobody's, but is still somebody's loss.
+-- deleted ticket or deal is nobody's, but is still somebody's loss.
 events_beside_records as (
     select
         events_beside_devices.touchpoint_id,
@@ -101,7 +107,8 @@ events_beside_records as (
             when requesters.record_key is not null and requesters.staff_known_at is null
                 then tickets.requester_record_key
         end as concerned_record_key,
-        coalesce(tickets.status = 'deleted', false) as is_deleted,
+        coalesce(tickets.status = 'deleted', false)
+        or coalesce(deals.is_archived, false) as is_deleted,
         case
             when own_records.record_key is not null and own_records.staff_known_at is null
                 then events_beside_devices.own_rule
@@ -116,6 +123,7 @@ events_beside_records as (
         greatest(
             events_beside_devices.load_number,
             coalesce(tickets.load_number, 0),
+            coalesce(deals.load_number, 0),
             coalesce(departments.load_number, 0),
             coalesce(campaign_contents.load_number, 0),
             coalesce(own_records.staff_load_number, 0),
@@ -128,6 +136,7 @@ events_beside_records as (
         on
             events_beside_devices.source = tickets.source
             and events_beside_devices.ticket_id = tickets.ticket_id
+    left join deals on events_beside_devices.deal_id = deals.deal_id
     left join records_delivered as requesters
         on tickets.requester_record_key = requesters.record_key
     left join departments

@@ -42,7 +42,7 @@ meeting_versions as (
 ),
 
 deal_versions as (
-    select deal_id, contact_id, load_number from {{ ref('stg_hubspot__deals') }}
+    {{- stacked_crm_deals() }}
 ),
 
 departments as (
@@ -58,7 +58,9 @@ last_meeting_loads as (
 ),
 
 last_deal_loads as (
-    select deal_id, max(load_number) as load_number from deal_versions group by deal_id
+    select source, deal_id, max(load_number) as load_number
+    from deal_versions
+    group by source, deal_id
 ),
 
 service_steps_dated as (
@@ -125,10 +127,14 @@ changes_stacked as (
         on meeting_versions.meeting_id = last_meeting_loads.meeting_id
     union all
     select
-        'hubspot/contacts/' || deal_versions.contact_id as owner_record_key,
+        deal_versions.source || '/' || deal_versions.contact_entity
+        || '/' || deal_versions.contact_id as owner_record_key,
         last_deal_loads.load_number,
     from deal_versions
-    inner join last_deal_loads on deal_versions.deal_id = last_deal_loads.deal_id
+    inner join last_deal_loads
+        on
+            deal_versions.source = last_deal_loads.source
+            and deal_versions.deal_id = last_deal_loads.deal_id
 ),
 
 owners_changed as (

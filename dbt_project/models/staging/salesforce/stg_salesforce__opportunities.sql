@@ -9,7 +9,7 @@ opportunities as (
         owner_id,
         _delivery_id as delivery_id,
         name,
-        stage,
+        stage as deal_stage,
         amount,
         _load_number as load_number,
         _row_number as delivery_row_number,
