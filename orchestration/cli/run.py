@@ -20,6 +20,8 @@ from orchestration.settings import Settings
 @click.option("--until", type=Day(), help="Last night to take, inclusive (YYYY-MM-DD).")
 @click.option("--full-refresh", is_flag=True,
               help="Delete everything derived and rebuild it from the landing.")  # fmt: skip
+@click.option("--refold-identity", is_flag=True,
+              help="Make a lost id ledger anew from the landings; ids may change.")  # fmt: skip
 @click.option("--strict", is_flag=True,
               help="Exit 1 where a delivery was refused or held.")  # fmt: skip
 @click.option("--no-wait", is_flag=True, help="Fail at once where another run is writing.")
@@ -29,6 +31,7 @@ def command(
     context: click.Context,
     until: date | None,
     full_refresh: bool,
+    refold_identity: bool,
     strict: bool,
     no_wait: bool,
     as_json: bool,
@@ -42,7 +45,7 @@ def command(
 
     settings = settings_of(context)
     started = time.monotonic()
-    outcome = _run(settings, until, full_refresh, no_wait)
+    outcome = _run(settings, until, full_refresh, refold_identity, no_wait)
     if outcome is None:
         summary = {"nothing_new": True, **summarize(settings)}
     else:
@@ -57,17 +60,24 @@ def command(
 
 
 def _run(
-    settings: Settings, until: date | None, full_refresh: bool, no_wait: bool
+    settings: Settings,
+    until: date | None,
+    full_refresh: bool,
+    refold_identity: bool,
+    no_wait: bool,
 ) -> dict[str, Any] | None:
     from orchestration.pipeline import state, steps
     from orchestration.pipeline.locking import writing
     from orchestration.pipeline.night import nothing_waits
     from orchestration.pipeline.progress import listening
+    from orchestration.publish.identity_restore import allow_refold
 
     with (
         progress("running the nights that wait") as told,
         writing(settings, wait=not no_wait, on_wait=told),
     ):
+        if refold_identity:
+            allow_refold(settings)
         steps.prepare(settings)
         state.require_landing(settings)
         stands_at = state.last_night(settings)

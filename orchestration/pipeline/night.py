@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from orchestration.pipeline import state, steps
 from orchestration.pipeline.dbt_runner import Progress
 from orchestration.pipeline.locking import writing
+from orchestration.publish.identity_restore import allow_refold
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ def run_nights(
     full_refresh: bool = False,
     progress: Progress | None = None,
     run_id: str | None = None,
+    *,
+    refold_identity: bool = False,
 ) -> RunReport:
     """Run all the nights that wait, up to `until`, and publish one release.
 
@@ -72,6 +75,7 @@ def run_nights(
         full_refresh: Delete everything derived first and rebuild it from the landing.
         progress: Told one line as each step begins and for each dbt model.
         run_id: Name of this run in the release's manifest; made up where None.
+        refold_identity: Make a lost id ledger anew from the landings, though a release holds it.
 
     Returns:
         What was done; `nothing_new` where there was nothing to do.
@@ -83,6 +87,8 @@ def run_nights(
     tell = progress or _silent
     report = RunReport()
     with writing(settings, on_wait=tell):
+        if refold_identity:
+            allow_refold(settings)
         steps.prepare(settings)
         state.require_landing(settings)
         if full_refresh:

@@ -35,16 +35,19 @@ _NIGHTLY = (
 
 
 def prepare(settings: Settings) -> None:
-    """Check the format of the state and the keys before anything is written.
+    """Check the format of the state, the keys and the id ledger before anything is written.
 
     Raises:
-        JourneylineError: State of newer code, or a key that went missing (exit 2).
+        JourneylineError: State of newer code, a key that went missing, or an id ledger that did
+            while a release holds it (exit 2).
     """
     from orchestration.privacy.erasing import finish_erasures
+    from orchestration.publish.identity_restore import require_ledger
 
     check_format(settings)
     pseudonym_key(settings)
     ledger_key(settings)
+    require_ledger(settings)
     with writing(settings):
         finish_erasures(settings)
 
@@ -134,10 +137,12 @@ def build_records(
 
 def resolve_ids(settings: Settings) -> LedgerReport:
     """Fold the clusters into the id ledger."""
+    from orchestration.publish.identity_restore import end_refold
     from orchestration.unify.ledger import update_ledger
 
     with writing(settings):
         report = update_ledger(settings)
+        end_refold(settings)
         matched = state.phase_load(settings, state.MATCHED)
         state.record_phase(settings, state.RESOLVED, matched)
         return report

@@ -1,4 +1,7 @@
-"""Putting the id ledger and the tombstones back from a release's backup (`identity_backup`)."""
+"""Putting the id ledger and the tombstones back from a release's backup (`identity_backup`).
+
+Belongs here, too: refusing to work without a ledger that a release still holds.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +33,50 @@ class RestoreReport:
     ledger_files: int
     restored_files: int
     tombstones: int
+
+
+def require_ledger(settings: Settings) -> None:
+    """Refuse to go on without the id ledger where a kept release holds it.
+
+    A run would fold another one from the landings; after a decision, a replay, an erasure or a
+    change of rules people would get other ids.
+
+    Raises:
+        JourneylineError: The ledger is missing, and nobody asked for another one (exit 2).
+    """
+    if _holds_ledger(settings.identity / "ledger") or _refolding(settings).exists():
+        return
+    held = sorted(
+        folder.name for folder in release_folders(settings) if _holds_ledger(folder / LEDGER)
+    )
+    if held:
+        raise JourneylineError(
+            f"The id ledger is missing, and {len(held)} kept releases hold it; a ledger made anew "
+            "may give people other ids.",
+            str(settings.identity / "ledger"),
+            "`journeyline identity restore` puts it back; `journeyline run --refold-identity` "
+            "makes it anew from the landings.",
+            EXIT_USAGE,
+        )
+
+
+def allow_refold(settings: Settings) -> None:
+    """Let the next run make the ledger anew, however often it has to be tried; needs the lock."""
+    settings.identity.mkdir(parents=True, exist_ok=True)
+    _refolding(settings).touch()
+
+
+def end_refold(settings: Settings) -> None:
+    """The ledger stands: from now on a lost one is refused again."""
+    _refolding(settings).unlink(missing_ok=True)
+
+
+def _refolding(settings: Settings) -> Path:
+    return settings.identity / "refolding"
+
+
+def _holds_ledger(folder: Path) -> bool:
+    return any(folder.glob("*.parquet"))
 
 
 def restore(settings: Settings, release_id: str | None = None) -> RestoreReport:

@@ -11,11 +11,11 @@ from built_company import Built, copy_home, ledger_hashes
 from click.testing import CliRunner
 
 from orchestration.cli.main import journeyline
-from orchestration.errors import JourneylineError
+from orchestration.errors import EXIT_USAGE, JourneylineError
 from orchestration.pipeline import steps
 from orchestration.privacy.handles import append_tombstone, read_tombstones, tombstones_path
 from orchestration.publish.identity_backup import LEDGER, back_up_tombstones
-from orchestration.publish.identity_restore import restore
+from orchestration.publish.identity_restore import allow_refold, restore
 from orchestration.publish.releases import verify_release
 from orchestration.settings import Settings
 
@@ -49,6 +49,32 @@ def test_a_lost_ledger_restored_gives_the_same_ids(home: Settings) -> None:
     assert (report.created, report.merged, report.split) == (0, 0, 0)
     assert ids_of(home) == ids
     assert ledger_hashes(home) == files
+
+
+def test_a_run_without_its_ledger_is_refused_while_a_release_holds_it(home: Settings) -> None:
+    shutil.rmtree(home.identity)
+    refused = CliRunner().invoke(journeyline, ["--home", str(home.home), "run"])
+    assert isinstance(refused.exception, JourneylineError)
+    assert refused.exception.exit_code == EXIT_USAGE
+    assert "journeyline identity restore" in refused.exception.next_step
+    assert "--refold-identity" in refused.exception.next_step
+    assert not home.identity.exists()
+    # one that was asked for goes on until the ledger stands, and is refused again after that
+    allow_refold(home)
+    steps.prepare(home)
+    steps.resolve_ids(home)
+    assert ledger_hashes(home)
+    shutil.rmtree(home.identity / "ledger")
+    with pytest.raises(JourneylineError, match="The id ledger is missing"):
+        steps.prepare(home)
+
+
+def test_a_home_without_releases_begins_its_ledger(home: Settings) -> None:
+    shutil.rmtree(home.identity)
+    shutil.rmtree(home.releases)
+    steps.prepare(home)
+    steps.resolve_ids(home)
+    assert ledger_hashes(home)
 
 
 def test_a_damaged_file_of_the_ledger_is_put_back(home: Settings) -> None:

@@ -64,7 +64,7 @@ def test_a_lost_ledger_is_folded_from_the_landings_to_the_same_bytes(
     before = ledger_hashes(built_home)
     assert before
     shutil.rmtree(built_home.home / "identity")
-    run_nights(built_home, full_refresh=True)
+    run_nights(built_home, full_refresh=True, refold_identity=True)
     assert ledger_hashes(built_home) == before
     assert parquet_hashes(built_home) == parquet_hashes(built.settings)
 
