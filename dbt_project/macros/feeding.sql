@@ -146,7 +146,7 @@
 
 {#-
     Versions of people in a CRM. `master_contact_id` is the record that the vendor merged this one
-    into; `converted_contact_id` the contact that a lead became.
+    into; `converted_contact_id` the contact that a lead became. `street` may hold the house number.
 -#}
 {% macro stacked_crm_contacts() -%}
     {{ stacked_feeds('crm_contacts', [
@@ -166,7 +166,10 @@
         ('role', 'text'),
         ('industry', 'text'),
         ('country', 'text'),
+        ('city', 'text'),
         ('postal_code', 'text'),
+        ('street', 'text'),
+        ('house_number', 'text'),
         ('lifecycle_stage', 'text'),
         ('load_number', 'integer'),
         ('row_hash', 'text'),

@@ -22,7 +22,10 @@
         ('job_role', 'text'),
         ('industry', 'text'),
         ('country', 'text'),
+        ('city', 'text'),
         ('postal_code', 'text'),
+        ('street', 'text'),
+        ('house_number', 'text'),
         ('language', 'text'),
         ('lifecycle_stage', 'text'),
         ('plan', 'text'),
@@ -86,6 +89,42 @@
 {#- A name as it is compared: no case, accents, blanks or punctuation; null where nothing is left. -#}
 {% macro normalised_name(column) -%}
     nullif({{ regexp_replace_all(folded_text(column), '[^a-z]', '') }}, '')
+{%- endmacro %}
+
+
+{#- A street as it is compared: no case, accents, blanks, punctuation or house number. -#}
+{% macro normalised_street(column) -%}
+    nullif(
+        {{ regexp_replace_all(
+            regexp_replace_all(folded_text(column), '[0-9]+[a-z]?([^a-z0-9]|$)', ' '),
+            '[^a-z0-9]', ''
+        ) }},
+        ''
+    )
+{%- endmacro %}
+
+
+{#-
+    A house number as it is compared: the first number with its letter, of a column of its own or
+    of the street; null where there is none.
+-#}
+{% macro normalised_house_number(column, street) -%}
+    nullif(
+        regexp_extract(
+            lower(coalesce({{ column }}, {{ street }})), '([0-9]+[a-z]?)([^a-z0-9]|$)', 1
+        ),
+        ''
+    )
+{%- endmacro %}
+
+
+{#- How many of some conditions hold. -#}
+{% macro count_true(conditions) -%}
+    (
+        {%- for condition in conditions %}
+            {% if not loop.first %}+ {% endif %}case when {{ condition }} then 1 else 0 end
+        {%- endfor %}
+        )
 {%- endmacro %}
 
 

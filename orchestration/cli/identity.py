@@ -169,7 +169,7 @@ def train(context: click.Context, pairs: int, as_json: bool) -> None:
 @click.pass_context
 def macros(context: click.Context) -> None:
     """Write the dbt macro that is derived from the comparisons."""
-    from orchestration.unify.comparisons import MACRO, macro_text
+    from orchestration.unify.fuzzy_macros import MACRO, macro_text
 
     path = settings_of(context).dbt_project / MACRO
     path.write_text(macro_text(), encoding="utf-8")

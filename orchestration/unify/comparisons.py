@@ -10,9 +10,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
-
-MACRO = Path("macros") / "fuzzy_comparisons.sql"
 
 
 @dataclass(frozen=True)
@@ -53,44 +50,56 @@ def _missing(*columns: str) -> Level:
     return Level(-1, "not known", either)
 
 
+_SWAPPED = (
+    "((l.first_name = r.last_name and levenshtein(l.last_name, r.first_name) <= 2) "
+    "or (l.last_name = r.first_name and levenshtein(l.first_name, r.last_name) <= 2))"
+)
+
+
+def _near(column: str, shortest: int, slips: int) -> str:
+    """Values of at least some length that differ by no more than some slips of the keyboard."""
+    return (
+        f"(least(length(l.{column}), length(r.{column})) >= {shortest} "
+        f"and levenshtein(l.{column}, r.{column}) <= {slips})"
+    )
+
+
 COMPARISONS: tuple[Comparison, ...] = (
     Comparison(
         "first_name",
         (
             _missing("first_name"),
-            Level(4, "same first name", "l.first_name = r.first_name", "first_name"),
+            Level(6, "same first name", "l.first_name = r.first_name", "first_name"),
+            Level(5, "first and last name swapped", _SWAPPED),
             Level(
-                3,
+                4,
                 "forms of one first name",
                 "(l.name_group in (r.name_group, r.other_name_group) "
                 "or l.other_name_group in (r.name_group, r.other_name_group))",
             ),
             Level(
-                2,
+                3,
                 "one first name begins the other",
                 "(l.first_name like r.first_name || '%' or r.first_name like l.first_name || '%')",
             ),
-            Level(
-                1,
-                "first names nearly the same",
-                "(least(length(l.first_name), length(r.first_name)) >= 4 "
-                "and levenshtein(l.first_name, r.first_name) <= 2)",
-            ),
+            Level(2, "first names one slip apart", _near("first_name", 3, 1)),
+            Level(1, "first names nearly the same", _near("first_name", 4, 2)),
             Level(0, "other first name", ""),
         ),
         given_name=False,
     ),
+    # Swapped names are one observation, which counts with the first names.
     Comparison(
         "last_name",
         (
-            _missing("last_name"),
-            Level(2, "same last name", "l.last_name = r.last_name", "last_name"),
             Level(
-                1,
-                "last names nearly the same",
-                "(least(length(l.last_name), length(r.last_name)) >= 5 "
-                "and levenshtein(l.last_name, r.last_name) <= 2)",
+                -1,
+                "not known",
+                f"{_missing('last_name').condition} or coalesce({_SWAPPED}, false)",
             ),
+            Level(3, "same last name", "l.last_name = r.last_name", "last_name"),
+            Level(2, "last names one slip apart", _near("last_name", 4, 1)),
+            Level(1, "last names nearly the same", _near("last_name", 5, 2)),
             Level(0, "other last name", ""),
         ),
         given_name=False,
@@ -132,26 +141,68 @@ COMPARISONS: tuple[Comparison, ...] = (
     Comparison(
         "place",
         (
-            _missing("country"),
-            Level(3, "same postal code", "l.postal_code = r.postal_code"),
-            Level(2, "other country", "l.country <> r.country"),
+            Level(
+                -1,
+                "not known",
+                "(l.country is null or r.country is null) "
+                "and (l.postal_code is null or r.postal_code is null) "
+                "and (l.city is null or r.city is null)",
+            ),
+            Level(
+                6,
+                "same postal code and city",
+                "(l.postal_code = r.postal_code and l.city = r.city)",
+            ),
+            Level(5, "same postal code", "l.postal_code = r.postal_code"),
+            Level(4, "same city", "l.city = r.city"),
+            Level(3, "other country", "l.country <> r.country"),
+            Level(
+                2,
+                "cities or postal codes nearly the same",
+                f"({_near('postal_code', 4, 1)} or {_near('city', 5, 2)})",
+            ),
             Level(
                 1,
-                "same country, other postal code",
-                "(l.postal_code is not null and r.postal_code is not null)",
+                "other city or postal code",
+                "((l.postal_code is not null and r.postal_code is not null) "
+                "or (l.city is not null and r.city is not null))",
             ),
             Level(0, "same country", ""),
+        ),
+    ),
+    Comparison(
+        "street",
+        (
+            _missing("street"),
+            Level(
+                4,
+                "same street and house number",
+                "(l.street = r.street and l.house_number = r.house_number)",
+            ),
+            Level(
+                3,
+                "streets nearly the same, same house number",
+                f"({_near('street', 5, 3)} and l.house_number = r.house_number)",
+            ),
+            Level(2, "same street", "l.street = r.street"),
+            Level(1, "streets nearly the same", _near("street", 5, 3)),
+            Level(0, "other street", ""),
         ),
     ),
     Comparison(
         "birth_date",
         (
             _missing("birth_date"),
-            Level(2, "same date of birth", "l.birth_date = r.birth_date"),
+            Level(3, "same date of birth", "l.birth_date = r.birth_date"),
+            Level(
+                2,
+                "dates of birth one digit apart",
+                "levenshtein(l.birth_date, r.birth_date) <= 1",
+            ),
             Level(
                 1,
-                "dates of birth nearly the same",
-                "levenshtein(l.birth_date, r.birth_date) <= 1",
+                "dates of birth two digits apart",
+                "levenshtein(l.birth_date, r.birth_date) <= 2",
             ),
             Level(0, "other date of birth", ""),
         ),
@@ -199,50 +250,3 @@ COMPARISONS: tuple[Comparison, ...] = (
 def splink_condition(condition: str) -> str:
     """A condition with Splink's names: `first_name_l` for `l.first_name`."""
     return re.sub(r"\b([lr])\.(\w+)", r"\2_\1", condition)
-
-
-def macro_text() -> str:
-    """The dbt macro file that is derived from the comparisons."""
-    parts = [
-        "{#-",
-        "    Derived from orchestration/unify/comparisons.py by `journeyline identity macros`; "
-        "not edited by hand.",
-        "-#}",
-        "{% macro fuzzy_comparisons() -%}",
-        "    {{ return(["
-        + ", ".join(f"'{comparison.name}'" for comparison in COMPARISONS)
-        + "]) }}",
-        "{%- endmacro %}",
-        "",
-        "",
-        "{#- Comparisons whose best level weighs rare values more, with that level's number. -#}",
-        "{% macro fuzzy_terms() -%}",
-        "    {{ return({"
-        + ", ".join(
-            f"'{comparison.name}': {level.number}"
-            for comparison in COMPARISONS
-            for level in comparison.levels
-            if level.term
-        )
-        + "}) }}",
-        "{%- endmacro %}",
-    ]
-    parts += ["", "", "{#- The outcome of one comparison of two states. -#}"]
-    parts.append("{% macro fuzzy_level(comparison, left, right) -%}")
-    for place, comparison in enumerate(COMPARISONS):
-        parts.append(f"    {{%- {'elif' if place else 'if'} comparison == '{comparison.name}' %}}")
-        parts.append("    case")
-        for level in comparison.levels:
-            said = _dbt_condition(level.condition)
-            outcome = f"when {said} then {level.number}" if said else f"else {level.number}"
-            parts.append(f"        {outcome}")
-        parts.append("    end")
-    parts += ["    {%- endif %}", "{%- endmacro %}"]
-    return "\n".join(parts) + "\n"
-
-
-def _dbt_condition(condition: str) -> str:
-    sides = {"l": "left", "r": "right"}
-    return re.sub(
-        r"\b([lr])\.(\w+)", lambda found: f"{{{{ {sides[found[1]]} }}}}.{found[2]}", condition
-    )

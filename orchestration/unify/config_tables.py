@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import get_args
 
 import duckdb
 
@@ -20,17 +21,21 @@ from orchestration.unify.model import (
     load_model,
     term_weights,
     threshold_of,
+    unlike_name_share,
 )
-from orchestration.unify.rules import IdentityRules, load_identity_rules
+from orchestration.unify.rules import IdentityRules, RecordAttribute, load_identity_rules
 
 _TABLES = {
     "identity_rules": "rule text, identifier_type text, guard text, fan_out_cap integer, "
     "trust integer, is_enabled boolean",
+    "identity_combinations": "rule text, "
+    + ", ".join(f"uses_{attribute} boolean" for attribute in get_args(RecordAttribute)),
     "identity_blocked_values": "identifier_type text, pattern text, reason text",
     "identity_first_names": "first_name text, name_group integer",
     "identity_types": "identifier_type text, normaliser text",
     "identity_settings": "normaliser_settings text, block_cap integer, prior_weight integer, "
-    "merge_weight integer, review_weight integer",
+    "merge_weight integer, review_weight integer, certain_weight integer, "
+    "is_first_name_needed boolean",
     "identity_decisions": "decision_id text, decision text, left_record_key text, "
     "right_record_key text, author text, reason text, decided_at timestamp",
     "identity_cluster_limits": "cluster_limit text, attribute text, at_most integer, refuses text",
@@ -93,18 +98,25 @@ def identity_rows(
         trained matcher the settings' weights are null.
     """
     fuzzy = rules.probabilistic
-    weights: tuple[object, ...] = (None, None, None, None)
+    weights: tuple[object, ...] = (None,) * 6
     if fuzzy is not None and model is not None:
         weights = (
             fuzzy.block_cap,
             threshold_of(model.prior_probability),
             threshold_of(fuzzy.merge_probability),
             threshold_of(fuzzy.review_probability),
+            threshold_of(fuzzy.certain_probability),
+            unlike_name_share(model) < fuzzy.unlike_names_merge_from,
         )
     return {
         "identity_rules": [
-            (rule.rule, rule.identifier_type, rule.guard, rule.fan_out_cap, trust, rule.enabled)
+            (rule.rule, rule.compares, rule.guard, rule.fan_out_cap, trust, rule.enabled)
             for trust, rule in enumerate(rules.rules, start=1)
+        ],
+        "identity_combinations": [
+            (rule.rule, *(name in rule.combination for name in get_args(RecordAttribute)))
+            for rule in rules.rules
+            if rule.combination
         ],
         "identity_blocked_values": sorted(
             {(value.identifier_type, value.pattern, value.reason) for value in rules.blocked_values}

@@ -58,6 +58,8 @@ def masked(rule: str, value: str) -> str:
     if "@" in value:
         local, domain = value.split("@", 1)
         return f"{local[:1]}***@{domain}"
+    if "|" in value:
+        return " ".join(f"{part[:1]}***" for part in value.split("|") if part)
     if len(value) <= 4:
         return "***"
     return f"{value[:3]}***{value[-2:]}"

@@ -14,7 +14,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from orchestration.errors import EXIT_USAGE, JourneylineError
-from orchestration.unify.comparisons import COMPARISONS, macro_text
+from orchestration.unify.comparisons import COMPARISONS
+from orchestration.unify.fuzzy_macros import macro_text
 
 MODEL_FORMAT = 1
 UNITS_PER_BIT = 1000
@@ -95,6 +96,11 @@ def weight_of(ratio: float) -> int:
 def threshold_of(probability: float) -> int:
     """The weight at which a pair is one person's with this probability."""
     return weight_of(probability / (1 - probability))
+
+
+def unlike_name_share(model: TrainedModel) -> float:
+    """The share of one person's pairs of records whose first names are unlike."""
+    return model.levels["first_name"][0].m
 
 
 def level_weights(model: TrainedModel) -> list[tuple[str, int, str, int]]:

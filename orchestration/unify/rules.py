@@ -29,12 +29,27 @@ _KNOWN_RULES = {
 }
 
 
+RecordAttribute = Literal[
+    "first_name",
+    "last_name",
+    "birth_date",
+    "street",
+    "house_number",
+    "postal_code",
+    "city",
+    "country",
+]
+
+
 class MatchRule(BaseModel):
-    """Records that share a value of `identifier_type` belong together, if the guard agrees.
+    """Records that share one value, or a combination of several, belong together, if the guard
+    agrees.
 
     Args:
         rule: Name of the rule; it stands on every edge it makes.
-        identifier_type: What has to be equal.
+        identifier_type: What has to be equal; not with `combination`.
+        combination: What one version of each record has to say, and to say alike: a first name
+            and at least two other attributes.
         fan_out_cap: Records that may share one value; a value shared by more links nobody.
         guard: What the names of the two records have to say.
         enabled: Whether the rule makes edges.
@@ -42,14 +57,42 @@ class MatchRule(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     rule: str
-    identifier_type: str
+    identifier_type: str | None = None
+    combination: tuple[RecordAttribute, ...] = ()
     fan_out_cap: int = Field(ge=2, le=1000)
     guard: Guard
     enabled: bool = True
 
+    @property
+    def compares(self) -> str:
+        """The type of identifier, or the rule itself where it compares a combination."""
+        return self.identifier_type or self.rule
+
+    @model_validator(mode="after")
+    def _compares_one_thing(self) -> MatchRule:
+        if (self.identifier_type is None) == (not self.combination):
+            raise ValueError(f"rule {self.rule!r} needs identifier_type or combination, not both")
+        return self
+
+    @field_validator("combination")
+    @classmethod
+    def _tells_persons_apart(
+        cls, value: tuple[RecordAttribute, ...]
+    ) -> tuple[RecordAttribute, ...]:
+        if value and ("first_name" not in value or len(set(value)) < 3):
+            raise ValueError(
+                "a combination needs first_name, without which a family would be one person, and "
+                "at least two other attributes"
+            )
+        if len(set(value)) != len(value):
+            raise ValueError("an attribute stands in a combination twice")
+        return value
+
     @model_validator(mode="after")
     def _is_known(self) -> MatchRule:
         expected = _KNOWN_RULES.get(self.rule)
+        if self.combination:
+            return self
         if expected is None and self.identifier_type in _KNOWN_RULES.values():
             raise ValueError(f"rule {self.rule!r} is none of {', '.join(_KNOWN_RULES)}")
         if expected not in (None, self.identifier_type):
@@ -129,6 +172,11 @@ class Probabilistic(BaseModel):
         merge_probability: From which on two records are one person's.
         review_probability: From which on a person should look; less is nothing.
         block_cap: Records that one block may hold; a larger block compares nobody.
+        certain_probability: From which on limits that refuse guesses refuse the pair no more: what
+            contradicts it was weighed.
+        unlike_names_merge_from: Records whose first names are known and unlike merge only where,
+            by the trained file, at least this share of one person's pairs of records has unlike
+            first names; otherwise a person should look. Twins share everything else.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -136,11 +184,15 @@ class Probabilistic(BaseModel):
     merge_probability: float = Field(gt=0, lt=1)
     review_probability: float = Field(gt=0, lt=1)
     block_cap: int = Field(ge=2, le=1000)
+    certain_probability: float = Field(default=0.9999, gt=0, lt=1)
+    unlike_names_merge_from: float = Field(default=0.05, gt=0, le=1)
 
     @model_validator(mode="after")
     def _review_comes_first(self) -> Probabilistic:
         if self.review_probability > self.merge_probability:
             raise ValueError("review_probability is above merge_probability")
+        if self.merge_probability > self.certain_probability:
+            raise ValueError("merge_probability is above certain_probability")
         return self
 
 
@@ -234,8 +286,11 @@ class IdentityRules(BaseModel):
     @model_validator(mode="after")
     def _types_are_known(self) -> IdentityRules:
         known = {*_KNOWN_RULES.values(), *(own.identifier_type for own in self.identifier_types)}
-        used = [rule.identifier_type for rule in self.rules]
+        used = [rule.identifier_type for rule in self.rules if rule.identifier_type]
         used += [blocked.identifier_type for blocked in self.blocked_values]
+        for rule in self.rules:
+            if rule.combination and rule.rule in {*known, *_KNOWN_RULES}:
+                raise ValueError(f"a combination cannot be named {rule.rule!r}")
         for name in used:
             if name not in known:
                 raise ValueError(f"{name!r} is no type of identifier: {', '.join(sorted(known))}")

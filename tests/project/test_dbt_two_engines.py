@@ -25,7 +25,8 @@ PORTABLE = frozenset(
         *("Greatest", "Least", "Floor", "Round"),
         # text; split_part counts from 1, and from the end below 0
         *("Lower", "Upper", "Trim", "Length", "Substring", "SplitPart", "Pad"),
-        *("Levenshtein", "MD5"),
+        # regexp_extract with a group gives the first match, or the empty text
+        *("Levenshtein", "MD5", "RegexpExtract"),
         # aggregates and windows; max_by is ArgMax
         *("Count", "Sum", "Min", "Max", "Median", "ArgMax"),
         *("RowNumber", "Lag", "Lead", "FirstValue"),

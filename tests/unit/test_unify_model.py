@@ -9,8 +9,10 @@ import pytest
 
 from orchestration.errors import JourneylineError
 from orchestration.settings import REPO_ROOT, Settings
-from orchestration.unify.comparisons import COMPARISONS, MACRO, macro_text, splink_condition
+from orchestration.unify.comparisons import COMPARISONS, splink_condition
+from orchestration.unify.fuzzy_macros import MACRO, macro_text
 from orchestration.unify.model import (
+    LevelProbabilities,
     level_weights,
     load_model,
     term_weights,
@@ -18,6 +20,7 @@ from orchestration.unify.model import (
     weight_of,
 )
 from orchestration.unify.rules import load_identity_rules
+from orchestration.unify.splink_form import supposed_levels, told_or_supposed
 
 PROJECT = Settings(home=Path("unused"), repo_root=REPO_ROOT)
 
@@ -54,6 +57,8 @@ def test_the_shipped_matcher_fits_and_weighs_every_level() -> None:
     for more, less in [
         ("same first name", "other first name"),
         ("same last name", "last names nearly the same"),
+        ("same street and house number", "other street"),
+        ("same date of birth", "other date of birth"),
         ("same phone number", "other phone number"),
         ("same country", "other country"),
         ("entered within 3 days", "entered at other times"),
@@ -61,6 +66,15 @@ def test_the_shipped_matcher_fits_and_weighs_every_level() -> None:
         assert by_label[more] > 0
         assert by_label[more] > by_label[less]
     assert len(term_weights(model)) > 100
+
+
+def test_an_outcome_that_no_pair_shows_keeps_the_weight_training_begins_with() -> None:
+    street = next(each for each in COMPARISONS if each.name == "street")
+    supposed = supposed_levels(street)
+    unseen = {n: LevelProbabilities(m=0.002, u=found.u) for n, found in supposed.items()}
+    assert told_or_supposed(street, unseen, supposed) == supposed
+    seen = {**supposed, 4: LevelProbabilities(m=0.002, u=0.3)}
+    assert told_or_supposed(street, {**unseen, 4: seen[4]}, seen) == seen
 
 
 def test_weights_are_whole_thousandths_of_a_bit() -> None:

@@ -49,6 +49,26 @@ def test_the_shipped_file_is_valid() -> None:
         ("'^info@'", "'^(info@'", 5, "no regular expression"),
         ("[robert, bob]", "[robert, Bob]", 7, "lower case"),
         ("region: US", "region: USA", 1, "no region"),
+        ("identifier_type: email, fan", "fan", 3, "needs identifier_type or combination"),
+        ("identifier_type: email, fan", "combination: [first_name, city], fan", 3, "at least two"),
+        (
+            "identifier_type: email, fan",
+            "combination: [last_name, city, street], fan",
+            3,
+            "a family would be one person",
+        ),
+        (
+            "identifier_type: email, fan",
+            "combination: [first_name, city, city, street], fan",
+            3,
+            "twice",
+        ),
+        (
+            "identifier_type: email, fan",
+            "combination: [first_name, birth_date, city], fan",
+            2,
+            "cannot be named 'email'",
+        ),
     ],
 )
 def test_an_error_names_the_line_and_what_is_wrong(
@@ -77,6 +97,11 @@ def test_an_error_names_the_line_and_what_is_wrong(
             "probabilistic: {model: a.json, merge_probability: 0.9, review_probability: 0.95, "
             "block_cap: 9}\n",
             "above merge_probability",
+        ),
+        (
+            "probabilistic: {model: a.json, merge_probability: 0.9, review_probability: 0.5, "
+            "certain_probability: 0.8, block_cap: 9}\n",
+            "above certain_probability",
         ),
         ("survivorship:\n  country: {rule: source_priority}\n", "needs them"),
         ("households: {size_cap: 4, rules: [{rule: flat, shares: [phone]}]}\n", "at least 2"),
@@ -169,7 +194,7 @@ def test_writing_the_tables_twice_replaces_them(tmp_path: Path) -> None:
         types = connection.execute("from config.identity_types order by 1").fetchall()
     assert names == [("bob", 1), ("robert", 1)]
     assert blocked == [("email", "^info@", "role mailbox")]
-    assert row is not None and row[1:] == (None, None, None, None)
+    assert row is not None and row[1:] == (None,) * 6
     assert NormaliserSettings.model_validate_json(row[0]).default_phone_region == "US"
     assert types == [("email", "email"), ("phone", "phone"), ("user_id", "exact")]
 

@@ -8,6 +8,8 @@ identity_settings as (
         prior_weight,
         merge_weight,
         review_weight,
+        certain_weight,
+        is_first_name_needed,
     from {{ source('config', 'identity_settings') }}
 )
 

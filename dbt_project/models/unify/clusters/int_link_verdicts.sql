@@ -16,15 +16,23 @@ match_links as (
     select * from {{ ref('int_match_links') }}
 ),
 
+identity_settings as (
+    select certain_weight from {{ ref('stg_config__identity_settings') }}
+),
+
 world_links as (
     select
         contested_worlds.world_id,
         match_links.link_id,
         match_links.left_record_key,
         match_links.right_record_key,
-        case match_links.rule
-            when 'must_link' then 'decided'
-            when 'probabilistic' then 'probabilistic'
+        -- a guess that is as good as certain has weighed the contradiction already
+        case
+            when match_links.rule = 'must_link' then 'decided'
+            when
+                match_links.rule = 'probabilistic'
+                and match_links.strength < identity_settings.certain_weight
+                then 'probabilistic'
             else 'exact'
         end as link_kind,
         cast(
@@ -41,6 +49,7 @@ world_links as (
             as integer
         ) as strength_rank,
     from contested_worlds
+    cross join identity_settings
     inner join link_components
         on contested_worlds.component_key = link_components.cluster_key
     inner join match_links

@@ -2,7 +2,17 @@
 with
 
 record_states as (
-    select record_key, first_name, last_name, name_group, other_name_group, known_at
+    select
+        record_key,
+        first_name,
+        last_name,
+        name_group,
+        other_name_group,
+        postal_code,
+        street,
+        house_number,
+        birth_date,
+        known_at,
     from {{ ref('int_record_states') }}
 ),
 
@@ -38,6 +48,40 @@ blocks_stacked as (
         known_at,
     from record_states
     where other_name_group <> name_group
+    union all
+    select
+        record_key,
+        'names|' || least(first_name, last_name) || '|' || greatest(first_name, last_name),
+        known_at,
+    from record_states
+    where
+        first_name is not null
+        and last_name is not null
+    union all
+    select
+        record_key,
+        'born|' || birth_date || '|' || substr(first_name, 1, 1),
+        known_at,
+    from record_states
+    union all
+    select
+        record_key,
+        'born|' || birth_date || '|' || substr(last_name, 1, 1),
+        known_at,
+    from record_states
+    union all
+    select
+        record_key,
+        'home|' || postal_code || '|' || substr(last_name, 1, 3),
+        known_at,
+    from record_states
+    where birth_date is not null or street is not null
+    union all
+    select
+        record_key,
+        'home|' || postal_code || '|' || house_number || '|' || substr(street, 1, 4),
+        known_at,
+    from record_states
 ),
 
 records_in_blocks as (
@@ -48,6 +92,7 @@ records_in_blocks as (
         min(blocks_stacked.known_at) as known_at,
     from blocks_stacked
     cross join identity_settings
+    where blocks_stacked.block_value is not null
     group by
         blocks_stacked.block_value,
         blocks_stacked.record_key,

@@ -1,4 +1,6 @@
 -- one row per pair of states of two records that share a block
+{%- set swapped = fuzzy_numbers()['first and last name swapped'] %}
+{%- set same_address = fuzzy_numbers()['same e-mail address'] %}
 with
 
 record_states as (
@@ -48,12 +50,18 @@ states_paired as (
         on pairs.right_record_key = right_states.record_key
 ),
 
+-- one likeness alone is nothing, however rare it is
 pair_comparisons as (
     select states_paired.*
     from states_paired
     where
-        states_paired.first_name_level > 0
-        and states_paired.last_name_level > 0
+        {{ count_true([
+            'states_paired.first_name_level > 0',
+            'states_paired.last_name_level > 0 or states_paired.first_name_level = ' ~ swapped,
+            'states_paired.birth_date_level > 0',
+            'states_paired.street_level > 0',
+            'states_paired.email_level = ' ~ same_address,
+        ]) }} >= 2
 )
 
 select * from pair_comparisons

@@ -15,7 +15,7 @@ term_weights as (
 ),
 
 identity_settings as (
-    select prior_weight, merge_weight, review_weight
+    select prior_weight, merge_weight, review_weight, is_first_name_needed
     from {{ ref('stg_config__identity_settings') }}
 ),
 
@@ -31,6 +31,7 @@ pairs_weighed as (
         {%- endfor %} as match_weight,
         identity_settings.merge_weight,
         identity_settings.review_weight,
+        identity_settings.is_first_name_needed,
     from pair_comparisons
     cross join identity_settings
     {%- for comparison in fuzzy_comparisons() %}
@@ -57,7 +58,12 @@ pair_weights as (
         pairs_weighed.left_state_id,
         pairs_weighed.right_state_id,
         cast(pairs_weighed.match_weight as integer) as match_weight,
-        pairs_weighed.match_weight >= pairs_weighed.merge_weight as is_above_merge,
+        -- twins share everything but the first name: people decide on those
+        pairs_weighed.match_weight >= pairs_weighed.merge_weight
+        and not (
+            pairs_weighed.is_first_name_needed
+            and pairs_weighed.first_name_level = {{ fuzzy_numbers()['other first name'] }}
+        ) as is_above_merge,
         pairs_weighed.known_at,
         pairs_weighed.capped_at,
     from pairs_weighed

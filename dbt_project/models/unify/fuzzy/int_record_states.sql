@@ -93,7 +93,10 @@ versions_cleaned as (
         coalesce(
             record_versions.country, {{ country_of_phone('record_versions.phone') }}
         ) as country,
+        record_versions.city,
         record_versions.postal_code,
+        record_versions.street,
+        record_versions.house_number,
         record_versions.company_name,
         record_versions.birth_date,
         record_versions.registered_at,
@@ -101,9 +104,14 @@ versions_cleaned as (
     from record_versions
     left join blocked_emails on record_versions.email = blocked_emails.identifier_value
     left join blocked_phones on record_versions.phone = blocked_phones.identifier_value
+    -- whoever says less than two of these is compared with nobody
     where
-        record_versions.first_name is not null
-        and record_versions.last_name is not null
+        {{ count_true([
+            'record_versions.first_name is not null',
+            'record_versions.last_name is not null',
+            'record_versions.birth_date is not null',
+            'record_versions.street is not null',
+        ]) }} >= 2
 ),
 
 versions_merged as (
@@ -116,7 +124,10 @@ versions_merged as (
         versions_cleaned.email,
         versions_cleaned.phone,
         versions_cleaned.country,
+        versions_cleaned.city,
         versions_cleaned.postal_code,
+        versions_cleaned.street,
+        versions_cleaned.house_number,
         versions_cleaned.company_name,
         versions_cleaned.birth_date,
         versions_cleaned.registered_at,
@@ -193,7 +204,10 @@ states as (
         nullif(split_part(versions_as_known.email, '@', 2), '') as email_domain,
         versions_as_known.phone,
         versions_as_known.country,
+        versions_as_known.city,
         versions_as_known.postal_code,
+        versions_as_known.street,
+        versions_as_known.house_number,
         versions_as_known.evident_company as company_name,
         name_groups.name_group,
         name_groups.other_name_group,
@@ -212,7 +226,8 @@ record_states as (
     select
         {{ stable_hash([
             'states.record_key', 'states.first_name', 'states.last_name', 'states.email_local',
-            'states.email_domain', 'states.phone', 'states.country', 'states.postal_code',
+            'states.email_domain', 'states.phone', 'states.country', 'states.city',
+            'states.postal_code', 'states.street', 'states.house_number',
             'states.company_name', 'states.registered_day', 'states.birth_date',
         ]) }} as state_id,
         states.*,

@@ -14,6 +14,10 @@ companies as (
     {{- stacked_crm_companies() }}
 ),
 
+record_combinations as (
+    select rule, record_key, match_value, known_at from {{ ref('int_record_combinations') }}
+),
+
 identity_rules as (
     select rule, identifier_type, guard, fan_out_cap, trust
     from {{ ref('stg_config__identity_rules') }}
@@ -59,6 +63,13 @@ values_stacked as (
         match_value,
         known_at,
     from names_at_domains
+    union all
+    select
+        rule as identifier_type,
+        record_key,
+        match_value,
+        known_at,
+    from record_combinations
 ),
 
 match_candidates as (

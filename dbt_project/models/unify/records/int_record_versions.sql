@@ -68,9 +68,13 @@ versions_normalised as (
         versions_stacked.job_role,
         versions_stacked.industry,
         versions_stacked.country,
+        {{ normalised_name('versions_stacked.city') }} as city,
         nullif(
             {{ regexp_replace_all('upper(versions_stacked.postal_code)', '[^A-Z0-9]', '') }}, ''
         ) as postal_code,
+        {{ normalised_street('versions_stacked.street') }} as street,
+        {{ normalised_house_number('versions_stacked.house_number', 'versions_stacked.street') }}
+            as house_number,
         versions_stacked.language,
         versions_stacked.lifecycle_stage,
         versions_stacked.plan,
