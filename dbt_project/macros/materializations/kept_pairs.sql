@@ -39,21 +39,16 @@
     ),
 
     changed as (
-        select given.left_record_key, given.right_record_key, false as is_gone
+        select
+            coalesce(given.left_record_key, standing.left_record_key) as left_record_key,
+            coalesce(given.right_record_key, standing.right_record_key) as right_record_key,
+            given.left_record_key is null as is_gone
         from {{ given }} as given
-        left join standing
+        full outer join standing
             on
                 given.left_record_key = standing.left_record_key
                 and given.right_record_key = standing.right_record_key
-        where standing.left_record_key is null
-        union all
-        select standing.left_record_key, standing.right_record_key, true as is_gone
-        from standing
-        left join {{ given }} as given
-            on
-                standing.left_record_key = given.left_record_key
-                and standing.right_record_key = given.right_record_key
-        where given.left_record_key is null
+        where given.left_record_key is null or standing.left_record_key is null
     )
 
     select
