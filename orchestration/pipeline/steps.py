@@ -82,7 +82,7 @@ def load(settings: Settings, until: date | None, *, between_nights: bool = False
         screen_landing(settings)
         build = state.last_build(settings)
         stood_at = state.last_night(settings)
-        if build is not None and build.sources != state.sources_hash(settings):
+        if build is not None and not state.keeps_loaded(settings, build.sources):
             delete_derived(settings)
         elif state.waiting_nights(settings, until):
             state.record_change(settings)
