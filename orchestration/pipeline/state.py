@@ -7,6 +7,7 @@ changes data other than that record, which is derived like the warehouse that ho
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -25,6 +26,7 @@ MATCHED = "matched"
 RESOLVED = "resolved"
 # People's decisions on identity; `unify.decisions` says what stands in it.
 DECISIONS = "identity_decisions.yml"
+SOURCES = "sources.yml"
 
 _PHASE_MARKS = (
     "create table if not exists pipeline.phase_marks (phase varchar, load_number integer)"
@@ -37,7 +39,7 @@ class LastBuild:
 
     Args:
         configuration: Hash of everything a build depends on but the data.
-        sources: Hash of what loading depends on (source entries and contracts).
+        sources: What loading depended on, as `sources_state` tells it.
         load_number: The newest load that it saw; 0 where nothing was ever accepted.
         is_released: Whether the publisher has accepted it.
     """
@@ -51,11 +53,15 @@ class LastBuild:
 def configuration_hash(settings: Settings) -> str:
     """A hash of the configuration, the contracts, the dbt project and the pseudonym key.
 
+    Of `sources.yml` only which sources are taken counts: where they are fetched from, who owns
+    them and what is said of them is in no table. What dbt says of them stands in its project.
     People's decisions on identity are not in it: they touch the customers they name, and nobody
     else is built again for them.
     """
-    files = sorted(path for path in settings.config.rglob("*") if path.name != DECISIONS)
+    left_out = (DECISIONS, SOURCES)
+    files = sorted(path for path in settings.config.rglob("*") if path.name not in left_out)
     digest = hashlib.sha256(_hash_files([*files, settings.contracts]).encode())
+    digest.update(json.dumps(_taken_sources(settings)).encode())
     digest.update(project_state(settings).encode())
     # With another key every pseudonym is another one: a mart may not hold some of both.
     digest.update(pseudonym_key_mark(settings).encode())
@@ -73,9 +79,44 @@ def decisions_are_built(settings: Settings) -> bool:
     return row is not None and row[0] == decisions_hash(settings)
 
 
-def sources_hash(settings: Settings) -> str:
-    """A hash of what decides how deliveries become raw tables."""
-    return _hash_files([settings.config / "sources.yml", settings.contracts / "sources"])
+def sources_state(settings: Settings) -> str:
+    """The sources that are taken and each contract's hash: what makes raw tables of deliveries."""
+    contracts = sorted((settings.contracts / "sources").glob("*.odcs.yaml"))
+    told = {
+        "taken": _taken_sources(settings),
+        "contracts": {path.name: _hash_files([path]) for path in contracts},
+    }
+    return json.dumps(told, sort_keys=True)
+
+
+def keeps_loaded(settings: Settings, before: str) -> bool:
+    """Whether what was loaded then would be loaded alike today.
+
+    More sources or tables leave the raw tables that are there as they are: their deliveries come
+    late, as others do.
+
+    Args:
+        settings: Home and project.
+        before: What `sources_state` told then.
+    """
+    try:
+        then = json.loads(before)
+    except ValueError:
+        # Written by a version that kept a hash of it all.
+        return False
+    now = json.loads(sources_state(settings))
+    taken = set(then["taken"])
+    return taken <= set(now["taken"]) and all(
+        now["contracts"].get(name) == digest
+        for name, digest in then["contracts"].items()
+        if name.split(".")[0] in taken
+    )
+
+
+def _taken_sources(settings: Settings) -> list[str]:
+    from orchestration.ingest.sources import load_sources
+
+    return sorted(name for name, source in load_sources(settings).items() if source.enabled)
 
 
 def waiting_nights(settings: Settings, until: date | None = None) -> list[date]:
@@ -92,10 +133,15 @@ def waiting_nights(settings: Settings, until: date | None = None) -> list[date]:
 
 def waiting_deliveries(settings: Settings) -> dict[tuple[str, str, str], datetime]:
     """When each delivery that a run would take was received, by source, entity and id."""
+<<<<<<< HEAD
     from orchestration.ingest.sources import load_sources
 
     known = known_deliveries(settings)
     enabled = {name for name, source in load_sources(settings).items() if source.enabled}
+=======
+    known = _known_deliveries(settings)
+    enabled = set(_taken_sources(settings))
+>>>>>>> w-connect
     contracts = {path.name for path in (settings.contracts / "sources").glob("*.odcs.yaml")}
     return {
         delivery: received_at
@@ -139,7 +185,7 @@ def record_build(settings: Settings) -> None:
         "?::text as sources, ?::bigint as load_number, false as is_released",
         [
             configuration_hash(settings),
-            sources_hash(settings),
+            sources_state(settings),
             min(newest_load(settings), phase_load(settings, RESOLVED)),
         ],
     )

@@ -68,7 +68,9 @@ deals as (
         cast(coalesce(departments.department, 'sales') as {{ text }}) as department,
         {{ pseudonym('deals_dated.owner_key') }} as agent_pseudonym,
         cast(deals_dated.stage_count as integer) as stage_count,
-        cast(deals_dated.original_amount * currency_rates.rate as decimal(18, 2)) as value_amount,
+        cast(
+            {{ at_rate('deals_dated.original_amount', 'currency_rates.rate') }} as decimal(18, 2)
+        ) as value_amount,
         deals_dated.original_amount,
         deals_dated.currency,
         deals_dated.is_archived,

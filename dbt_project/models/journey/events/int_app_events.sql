@@ -93,7 +93,9 @@ events_described as (
             'experiment_arm': 'events_with_codes.experiment_arm',
             'order_id': 'events_with_codes.order_id',
             'subscription_id': 'events_with_codes.subscription_id',
-            'value_amount': 'events_with_codes.original_amount * currency_rates.rate',
+            'value_amount': at_rate(
+                'events_with_codes.original_amount', 'currency_rates.rate'
+            ),
             'original_amount': 'events_with_codes.original_amount',
             'currency': 'events_with_codes.currency',
             'load_number': 'events_with_codes.load_number',

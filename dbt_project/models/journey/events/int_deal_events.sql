@@ -62,7 +62,9 @@ events_described as (
             'department_key': 'stages_beside_deals.owner_key',
             'agent_key': 'stages_beside_deals.owner_key',
             'deal_id': 'stages_beside_deals.deal_id',
-            'value_amount': 'stages_beside_deals.original_amount * currency_rates.rate',
+            'value_amount': at_rate(
+                'stages_beside_deals.original_amount', 'currency_rates.rate'
+            ),
             'original_amount': 'stages_beside_deals.original_amount',
             'currency': 'stages_beside_deals.currency',
             'load_number': 'stages_beside_deals.load_number',

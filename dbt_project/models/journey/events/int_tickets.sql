@@ -85,8 +85,9 @@ tickets_combined as (
         last_versions.ticket_status as status,
         last_versions.cancel_reason,
         cast(last_versions.last_load_number as integer) as load_number,
-        cast(last_versions.refund_amount * currency_rates.rate as decimal(18, 2))
-            as refund_amount,
+        cast(
+            {{ at_rate('last_versions.refund_amount', 'currency_rates.rate') }} as decimal(18, 2)
+        ) as refund_amount,
         last_versions.refund_amount as original_amount,
         last_versions.refund_currency as currency,
         cast(last_versions.handling_minutes * 60 as bigint) as handling_seconds,
