@@ -133,15 +133,8 @@ def waiting_nights(settings: Settings, until: date | None = None) -> list[date]:
 
 def waiting_deliveries(settings: Settings) -> dict[tuple[str, str, str], datetime]:
     """When each delivery that a run would take was received, by source, entity and id."""
-<<<<<<< HEAD
-    from orchestration.ingest.sources import load_sources
-
     known = known_deliveries(settings)
-    enabled = {name for name, source in load_sources(settings).items() if source.enabled}
-=======
-    known = _known_deliveries(settings)
     enabled = set(_taken_sources(settings))
->>>>>>> w-connect
     contracts = {path.name for path in (settings.contracts / "sources").glob("*.odcs.yaml")}
     return {
         delivery: received_at

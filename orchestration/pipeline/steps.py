@@ -87,7 +87,6 @@ def load(settings: Settings, until: date | None, *, between_nights: bool = False
         screen_landing(settings)
         screen_aged(settings, state.known_deliveries(settings))
         stood_at = state.last_night(settings)
-<<<<<<< HEAD
         night = max(until, stood_at) if until and stood_at else until
         if not between_nights:
             as_of = coming_as_of(settings, night, state.current_as_of(settings))
@@ -95,10 +94,7 @@ def load(settings: Settings, until: date | None, *, between_nights: bool = False
             if aged:
                 tell(f"retention: {aged:,} rows went by age, everything is built anew")
         build = state.last_build(settings)
-        if build is not None and build.sources != state.sources_hash(settings):
-=======
         if build is not None and not state.keeps_loaded(settings, build.sources):
->>>>>>> w-connect
             delete_derived(settings)
         elif state.waiting_nights(settings, until):
             state.record_change(settings)
