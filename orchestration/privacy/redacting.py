@@ -29,6 +29,7 @@ from orchestration.publish.replacing import Twin, finish_manifest, name_twins
 from orchestration.settings import Settings
 
 _CUSTOMER_COLUMNS = ("customer_id", "old_customer_id", "other_customer_id")
+_TOUCHPOINTS, _SESSIONS = "fct_touchpoints", "fct_sessions"
 _DESCRIBING = ("_inputs", "_columns", "_checks", "_release")
 
 
@@ -88,7 +89,21 @@ def _conditions(
             prefix = describing.literal(f"{domain}:")
             named = f"ledger_hash({prefix} || {column}) in (select hash from erased)"
             conditions.setdefault(table, []).append(f"coalesce({named}, false)")
-    return {table: " or ".join(found) for table, found in conditions.items()}
+    return _with_emptied({table: " or ".join(found) for table, found in conditions.items()})
+
+
+def _with_emptied(conditions: Mapping[str, str]) -> dict[str, str]:
+    """A session of which every touchpoint goes, goes with them."""
+    touchpoints = conditions.get(_TOUCHPOINTS)
+    if touchpoints is None or _SESSIONS not in conditions:
+        return dict(conditions)
+    goes = f"select session_id from source.{_TOUCHPOINTS} where {touchpoints}"
+    stays = (
+        f"select session_id from source.{_TOUCHPOINTS} "
+        f"where not ({touchpoints}) and session_id is not null"
+    )
+    emptied = f"session_id in ({goes}) and session_id not in ({stays})"
+    return {**conditions, _SESSIONS: f"{conditions[_SESSIONS]} or ({emptied})"}
 
 
 def _has_rows(connection: duckdb.DuckDBPyConnection, table: str, condition: str) -> bool:

@@ -313,7 +313,7 @@ def _without_rows(delivery: Delivery, contract: Contract | None, erased: set[int
 def _packed(text: str, name: str, contract: Contract | None) -> bytes:
     content = text.encode(contract.encoding if contract else "utf-8")
     if name.endswith(".gz"):
-        return gzip.compress(content, mtime=0)
+        return gzip.compress(content, 6, mtime=0)
     if name.endswith(".zst"):
         from backports import zstd
 

@@ -72,6 +72,10 @@ def test_retention_takes_old_rows_from_all_but_the_ids_and_the_aggregates_that_a
         "or source = 'surveys' and occurred_at < timestamp '{}'"
     )
     assert served(settings, left.format(*horizons.values())) == [(0,)]
+    emptied = (
+        "select count(*) from fct_sessions anti join fct_touchpoints using (session_id) "
+        f"where ended_at < timestamp '{horizons['segment']}'"
+    )
     aged = served(settings, BALANCE.format("_inputs"))
     assert aged == ask(settings.warehouse, BALANCE.format("ingest.deliveries"))
     assert aged[0][0] is True and aged[0][1] == aged[0][2] > 0
@@ -92,6 +96,7 @@ def test_retention_takes_old_rows_from_all_but_the_ids_and_the_aggregates_that_a
     verify_release(settings, kept[0].name)
     assert show_release(settings, kept[0].name)["redacts"] == before.name
     assert ask(kept[0] / "journeyline.duckdb", left.format(*horizons.values())) == [(0,)]
+    assert ask(kept[0] / "journeyline.duckdb", emptied) == [(0,)]
     assert ask(kept[0] / "journeyline.duckdb", "select * from fct_kpi_values order by all") == (
         old_kpis
     )
