@@ -74,11 +74,13 @@ class EntityWork:
             of arrival and id.
         acts: Acts on rows of the table.
         again: Ids of the deliveries that were loaded before.
+        is_thorough: Whether each file is proved to be one that the loader's reader takes.
     """
 
     deliveries: list[Delivery]
     acts: TableActs = field(default_factory=TableActs)
     again: frozenset[str] = frozenset()
+    is_thorough: bool = False
 
 
 def load_entity(
@@ -104,7 +106,11 @@ def load_entity(
     deliveries = todo.deliveries
     numbered = list(enumerate(deliveries))
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        outcomes = list(pool.map(lambda item: _prepare(item[1], contract, work, item[0]), numbered))
+        outcomes = list(
+            pool.map(
+                lambda item: _prepare(item[1], contract, work, item[0], todo.is_thorough), numbered
+            )
+        )
     rows: list[list[object]] = []
     ready = [outcome for outcome in outcomes if isinstance(outcome, ReadyFile)]
     for delivery, outcome in zip(deliveries, outcomes, strict=True):
@@ -123,10 +129,12 @@ def load_entity(
     return result
 
 
-def _prepare(delivery: Delivery, contract: Contract, work: Path, number: int) -> ReadyFile | str:
+def _prepare(
+    delivery: Delivery, contract: Contract, work: Path, number: int, is_thorough: bool
+) -> ReadyFile | str:
     target = work / f"{contract.source}-{contract.entity}-{number}"
     try:
-        guarded = guard_delivery(delivery, contract)
+        guarded = guard_delivery(delivery, contract, is_thorough=is_thorough)
         if contract.format == "parquet":
             header = parquet_header(delivery.file)
             file = ReadyFile(delivery, delivery.file, guarded.line_count, header)
