@@ -75,11 +75,13 @@ class EntityWork:
             of arrival and id.
         acts: Acts on rows of the table.
         again: Ids of the deliveries that were loaded before.
+        is_thorough: Whether each file is proved to be one that the loader's reader takes.
     """
 
     deliveries: list[Delivery]
     acts: TableActs = field(default_factory=TableActs)
     again: frozenset[str] = frozenset()
+    is_thorough: bool = False
 
 
 def load_entity(
@@ -106,7 +108,12 @@ def load_entity(
     numbered = list(enumerate(deliveries))
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         outcomes = list(
-            pool.map(lambda item: prepare_delivery(item[1], contract, work, item[0]), numbered)
+            pool.map(
+                lambda item: prepare_delivery(
+                    item[1], contract, work, item[0], is_thorough=todo.is_thorough
+                ),
+                numbered,
+            )
         )
     rows: list[list[object]] = []
     ready = [outcome for outcome in outcomes if isinstance(outcome, ReadyFile)]
@@ -127,7 +134,7 @@ def load_entity(
 
 
 def prepare_delivery(
-    delivery: Delivery, contract: Contract, work: Path, number: int
+    delivery: Delivery, contract: Contract, work: Path, number: int, *, is_thorough: bool = False
 ) -> ReadyFile | str:
     """A delivery as the reader takes it, or why it is refused.
 
@@ -136,10 +143,11 @@ def prepare_delivery(
         contract: Its table's contract.
         work: Folder for a rewritten file.
         number: Tells the rewritten files of the folder apart.
+        is_thorough: Whether it is proved to be a file that the loader's reader takes.
     """
     target = work / f"{contract.source}-{contract.entity}-{number}"
     try:
-        guarded = guard_delivery(delivery, contract)
+        guarded = guard_delivery(delivery, contract, is_thorough=is_thorough)
         if contract.format == "parquet":
             header = parquet_header(delivery.file)
             file = ReadyFile(delivery, delivery.file, guarded.line_count, header)

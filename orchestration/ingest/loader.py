@@ -9,11 +9,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 import duckdb
 
+from orchestration.errors import JourneylineError
 from orchestration.ingest.acts import Act, TableActs, acts_by_table, read_acts
 from orchestration.ingest.batch import EntityLoad, EntityWork, load_entity
 from orchestration.ingest.contracts import Contract, load_contracts
@@ -91,7 +92,15 @@ def load_deliveries(
         todo = _work(connection, taken, landed, recorded, acts)
         row = connection.execute("select max(as_of) from pipeline.clock").fetchone()
         as_of = _as_of(row[0] if row else None, landed, acts, until, between_nights)
-        return _load(connection, settings, taken, todo, as_of, ignored, progress)
+        try:
+            return _load(connection, settings, taken, todo, as_of, ignored, progress)
+        except (duckdb.Error, JourneylineError):
+            # It may be a Parquet file that one reader takes and the loader's does not, or not
+            # alike: nothing was kept, and the next attempt refuses that file alone.
+            if not any(taken[key].format == "parquet" for key in todo):
+                raise
+            todo = {key: replace(table, is_thorough=True) for key, table in todo.items()}
+            return _load(connection, settings, taken, todo, as_of, ignored, progress)
 
 
 def coming_as_of(
