@@ -82,22 +82,14 @@ def decisions_are_built(settings: Settings) -> bool:
 def sources_state(settings: Settings) -> str:
     """The sources that are taken and each contract's hash: what makes raw tables of deliveries."""
     contracts = sorted((settings.contracts / "sources").glob("*.odcs.yaml"))
-    told = {
-        "taken": _taken_sources(settings),
-        "contracts": {path.name: _hash_files([path]) for path in contracts},
-    }
-    return json.dumps(told, sort_keys=True)
+    hashes = {path.name: _hash_files([path]) for path in contracts}
+    return json.dumps({"taken": _taken_sources(settings), "contracts": hashes}, sort_keys=True)
 
 
 def keeps_loaded(settings: Settings, before: str) -> bool:
-    """Whether what was loaded then would be loaded alike today.
+    """Whether what was loaded when `sources_state` told `before` would be loaded alike today.
 
-    More sources or tables leave the raw tables that are there as they are: their deliveries come
-    late, as others do.
-
-    Args:
-        settings: Home and project.
-        before: What `sources_state` told then.
+    More sources or tables leave the raw tables as they are: their deliveries come late, as others.
     """
     try:
         then = json.loads(before)

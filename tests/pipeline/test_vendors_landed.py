@@ -9,22 +9,13 @@ import pytest
 import yaml
 from vendor_company import NIGHT, published, switched_on
 
+from benchmarks.landed import TABLES, entries, rendered
 from orchestration import warehouse
 from orchestration.connectors.run import fetch_tables
 from orchestration.pipeline.night import run_nights
 from orchestration.settings import Settings
 
 pytestmark = pytest.mark.slow
-
-TABLES = {
-    "hubspot": ("{table}_data.csv", ("contacts", "companies", "deals", "owners", "email_events")),
-    "salesforce": ("sf_{table}_data.csv", ("contacts", "accounts", "opportunities")),
-    "intercom": ("{table}_data.csv", ("contacts", "conversations", "conversation_parts")),
-    "klaviyo": ("{table}.csv", ("members", "email_events")),
-    "qualtrics": ("{table}.csv", ("responses",)),
-    "zendesk": ("{table}_data.csv", ("users", "tickets", "comments", "ticket_events", "groups")),
-    "mailchimp": ("{table}.csv", ("members", "campaigns", "email_activity")),
-}
 
 
 @pytest.fixture(scope="module")
@@ -33,17 +24,7 @@ def company(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Sett
     settings = switched_on(tmp_path_factory.mktemp("landed"), *TABLES)
     path = settings.config / "sources.yml"
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    for source in document["sources"]:
-        if source["name"] in TABLES:
-            file_name, entities = TABLES[source["name"]]
-            source["connector"] = {
-                "kind": "elt",
-                "tool": "fivetran",
-                "vendor": source["name"],
-                "folder": str(shared_data / "landed" / source["name"]),
-                "file_name": file_name,
-                "tables": {entity: {} for entity in entities},
-            }
+    entries(shared_data / "landed", document)
     path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
     fetched = fetch_tables(settings, (), lambda line: None, lambda: NIGHT)
     assert {one.table: one.error for one in fetched if one.error} == {}
@@ -67,6 +48,16 @@ def test_every_row_is_accounted_for_and_none_is_quarantined(company: Settings) -
     )
     tables = sum(len(entities) for _, entities in TABLES.values())
     assert published(company, ledger) == [(tables, 0, 0)]
+
+
+def test_the_list_for_the_docs_names_every_table_and_what_was_quarantined(
+    shared_data: Path,
+) -> None:
+    text = rendered(shared_data / "landed")
+    for vendor, (_, entities) in TABLES.items():
+        for entity in entities:
+            assert f"| {vendor}/{entity} | loaded |" in text
+    assert "Nothing had to be quarantined." in text and "Not fetched" not in text
 
 
 def test_contacts_that_hubspot_merged_are_one_customer(company: Settings) -> None:
