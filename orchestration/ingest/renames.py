@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.ingest import reading
+from orchestration.ingest.casting import cast_sql
 from orchestration.ingest.contracts import Column, Contract
 from orchestration.ingest.tables import quoted
 
@@ -159,7 +160,7 @@ def _fitting(connection: duckdb.DuckDBPyConnection, column: Column, values: list
     if column.allowed_values:
         return sum(value in column.allowed_values for value in values) / len(values)
     row = connection.execute(
-        f"select count({reading.cast_sql(column, 'v')}) from (select unnest(?::text[]) as v)",
+        f"select count({cast_sql(column, 'v')}) from (select unnest(?::text[]) as v)",
         [values],
     ).fetchone()
     return (row[0] if row else 0) / len(values)
