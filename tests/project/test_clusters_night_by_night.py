@@ -180,6 +180,7 @@ def _run_dbt(project: Path, path: Path, *extra: str) -> None:
 
     (project / "profiles.yml").write_text(PROFILE.format(path=path), "utf-8")
     given = ["--project-dir", str(project), "--profiles-dir", str(project)]
+    given += ["--profile", "nights", "--target", "home"]
     given += ["--target-path", str(project / "target"), "--log-path", str(project / "logs")]
     try:
         outcome = dbtRunner().invoke(["--log-level", "none", "run", *given, *extra])

@@ -79,8 +79,9 @@ def running(programs: Path, home: Path) -> Iterator[Superset]:
         try:
             yield _logged_in(f"http://127.0.0.1:{port}", server, home / "server.log")
         finally:
-            server.terminate()
-            server.wait(STARTED_WITHIN_SECONDS)
+            # Its threads may be at work still; there is nothing of it to keep.
+            server.kill()
+            server.wait()
 
 
 class Superset:

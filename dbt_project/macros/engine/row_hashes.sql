@@ -9,6 +9,9 @@
 
     The columns are those of the model's contract. A unit test of dbt and the linter know none, and
     get null.
+    Such a table is never altered, by a comment neither (`persist_docs`): DuckDB 1.5 cannot replay
+    an alteration of a table with a check, so a run that was killed after one would leave a file
+    that does not open.
     DuckDB's hash may change with its version: an old sum then only makes a month be written again.
 -#}
 {% macro row_hash() -%}

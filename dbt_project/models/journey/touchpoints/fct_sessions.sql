@@ -4,6 +4,7 @@
     incremental_strategy='touched_customers',
     tags=['customer_grain'],
     on_schema_change='fail',
+    persist_docs={'relation': false, 'columns': false},
 ) }}
 
 with
