@@ -45,6 +45,7 @@ GIVEN = {
     "int_limited_values": "record_key text, cluster_limit text, limited_value text, "
     "at_most integer, refuses text, known_at timestamp, dead_at timestamp",
     "int_identity_decisions": "decision_id text, author text",
+    "stg_config__identity_settings": "certain_weight double",
 }
 PROJECT = """\
 name: nights
@@ -119,6 +120,8 @@ class Stream:
             # a value that ended in the night in which it came was never seen
             "int_limited_values": [row for row in self.limits.values() if row[-2] != row[-1]],
             "int_identity_decisions": [],
+            # some guesses are as good as certain, others are not
+            "stg_config__identity_settings": [[3]],
         }
 
 
