@@ -118,7 +118,8 @@ def _home(folder: Path, rows: int, gigabytes: float) -> Settings:
             "create table ingest.deliveries (source text, entity text, delivery_id text, "
             "received_at timestamp, status text, reason text, file_name text, sha256 text, "
             "byte_count bigint, landed_count bigint, accepted_count bigint, quarantined_count "
-            "bigint, duplicate_count bigint, erased_count bigint, load_number integer)"
+            "bigint, duplicate_count bigint, erased_count bigint, load_number integer, aged_count "
+            "bigint)"
         )
         connection.execute("create table pipeline.clock as select timestamp '2026-01-01' as as_of")
         (contract,) = load_product_contracts(settings.contracts / "products")
