@@ -100,7 +100,10 @@ def batch_sql(
     rules = rules_of(contract)
     columns = list(enumerate(contract.columns, start=1))
     has_newlines = not contract.is_json and not all(is_plain_csv(path) for path in files)
-    texts = ", ".join(f"nullif({_text(contract, i, has_newlines)}, '') as t{i}" for i, _ in columns)
+    is_struct = _structure(contract) is not None
+    texts = ", ".join(
+        f"nullif({_text(contract, i, has_newlines, is_struct)}, '') as t{i}" for i, _ in columns
+    )
     casts = ", ".join(f"{cast_sql(column, f't{i}')} as c{i}" for i, column in columns)
     names = ", ".join(f"c{i}" for i, _ in columns)
     failure = " ".join(f"when {rule.condition} then {rule.number}" for rule in rules)
@@ -334,12 +337,12 @@ def column_places(contract: Contract, header: Sequence[str]) -> list[int | None]
     ]
 
 
-def _text(contract: Contract, number: int, has_newlines: bool) -> str:
+def _text(contract: Contract, number: int, has_newlines: bool, is_struct: bool) -> str:
     text = f"texts[{number}]"
     if not contract.is_json:
         return f"replace({text}, {_NEWLINE}, chr(10))" if has_newlines else text
     column = contract.columns[number - 1]
-    if _structure(contract) is not None:
+    if is_struct:
         found = [
             field_sql("texts", _steps(contract, path)) for path in (column.path, *column.aliases)
         ]
