@@ -25,10 +25,21 @@ def connect(path: Path | str, *, read_only: bool = False) -> duckdb.DuckDBPyConn
         config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"},
     )
     connection.execute(f"set memory_limit = '{memory_limit()}'")
+    connection.execute("set preserve_insertion_order = true")
+    _begin_session(connection)
+    return connection
+
+
+def beside(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Another connection to the same databases, with transactions of its own."""
+    other = connection.cursor()
+    _begin_session(other)
+    return other
+
+
+def _begin_session(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("set python_enable_replacements = false")
     connection.execute("set TimeZone = 'UTC'")
-    connection.execute("set preserve_insertion_order = true")
-    return connection
 
 
 def replace_config_tables(

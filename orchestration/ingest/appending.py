@@ -18,7 +18,8 @@ from orchestration.ingest.acts import REPLAY, Act, TableActs
 from orchestration.ingest.columnar import parquet_lines_sql
 from orchestration.ingest.contracts import Contract
 from orchestration.ingest.landing import Delivery
-from orchestration.ingest.tables import literal, quoted
+from orchestration.ingest.reading import InputFile
+from orchestration.ingest.tables import quoted
 
 HELD_FROM_ROWS = 20
 WAITING = "waiting"
@@ -26,7 +27,7 @@ DISCARDED = "discarded"
 # Rows of `batch` with their file and, where there is one, the act on them.
 _PLACED = """
     batch
-    inner join batch_files on batch.file_path = batch_files.file_path
+    inner join batch_files on batch.file_number = batch_files.file_number
     left join batch_acts on batch.row_id = batch_acts.row_id
     left join batch_drifted on batch.row_id = batch_drifted.row_id
 """
@@ -46,32 +47,33 @@ def describe_files(
     Args:
         connection: The warehouse.
         contract: The table's contract.
-        files: The file of each delivery, and whether it was loaded before.
+        files: The file of each delivery, and whether it was loaded before; a file's number in the
+            batch is its place here.
     """
     connection.execute(
-        "create or replace temp table batch_files (position integer, file_path text,"
+        "create or replace temp table batch_files (file_number integer, file_path text,"
         " delivery_id text, received_at timestamp, is_again boolean)"
     )
     connection.executemany(
         "insert into batch_files values (?, ?, ?, ?, ?)",
         [
-            [place, str(path), delivery.delivery_id, delivery.received_at, is_again]
-            for place, (path, delivery, is_again) in enumerate(files)
+            [number, str(path), delivery.delivery_id, delivery.received_at, is_again]
+            for number, (path, delivery, is_again) in enumerate(files)
         ],
     )
     connection.execute(
         """
         create or replace temp table batch_files as
         with counted as (
-            select file_path, min(row_id) as first_row, count(*) as row_count,
+            select file_number, min(row_id) as first_row, count(*) as row_count,
                 count(failure) as failure_count
-            from batch group by file_path
+            from batch group by file_number
         )
         select batch_files.*, counted.first_row, coalesce(counted.row_count, 0) as row_count,
             coalesce(counted.row_count > ? and counted.failure_count > ? * counted.row_count, false)
                 as is_held,
             if(is_held, 'rate_bound', null) as held_rule
-        from batch_files left join counted on batch_files.file_path = counted.file_path
+        from batch_files left join counted on batch_files.file_number = counted.file_number
         """,
         [HELD_FROM_ROWS, contract.rate_bound],
     )
@@ -139,7 +141,7 @@ def find_duplicates(connection: duckdb.DuckDBPyConnection, contract: Contract) -
         f"""
         create or replace temp table batch_duplicates as
         with eligible as (
-            select batch.row_id, key_hash, position,
+            select batch.row_id, key_hash, batch.file_number,
                 coalesce(batch_acts.acted_at, received_at) as arrived_at
             from {_PLACED}
             where {_IS_TAKEN}
@@ -148,7 +150,7 @@ def find_duplicates(connection: duckdb.DuckDBPyConnection, contract: Contract) -
         ordered as (
             select batch.row_id,
                 row_number() over (
-                    partition by {key_list} order by arrived_at, position, batch.row_id
+                    partition by {key_list} order by arrived_at, eligible.file_number, batch.row_id
                 ) as place
             from batch
             inner join eligible on batch.row_id = eligible.row_id
@@ -156,9 +158,8 @@ def find_duplicates(connection: duckdb.DuckDBPyConnection, contract: Contract) -
         ),
         known as (
             select batch.row_id from batch
-            where failure is null and exists (
-                select 1 from {contract.table} as earlier where {" and ".join(same_key)}
-            )
+            semi join {contract.table} as earlier on {" and ".join(same_key)}
+            where failure is null
         )
         select row_id from ordered where place > 1
         union
@@ -203,11 +204,12 @@ def append_quarantine(connection: duckdb.DuckDBPyConnection, contract: Contract)
     )
     connection.execute(
         "create or replace temp table held_wanted as"
-        f" select batch.file_path, batch.row_id - first_row + 1 as row_number from {_PLACED}"
+        " select batch.file_number, file_path, batch.row_id - first_row + 1 as row_number"
+        f" from {_PLACED}"
         " where (not is_again and (is_held or act = 'discard' or drift_rule is not null))"
         " or (failure is not null and payload is null)"
     )
-    kept = connection.execute("select distinct file_path from held_wanted").fetchall()
+    kept = connection.execute("select distinct file_number, file_path from held_wanted").fetchall()
     connection.execute(f"create or replace temp table held_rows as {_held_sql(contract, kept)}")
     connection.execute(
         f"""
@@ -217,7 +219,7 @@ def append_quarantine(connection: duckdb.DuckDBPyConnection, contract: Contract)
             select batch.row_id, rule, column_name, value,
                 coalesce(batch.payload, held_rows.payload) as payload
             from {_PLACED} inner join rules on batch.failure = rules.number
-            left join held_rows on batch.file_path = held_rows.file_path
+            left join held_rows on batch.file_number = held_rows.file_number
                 and batch.row_id - batch_files.first_row + 1 = held_rows.row_number
             where not is_again or act = '{REPLAY}'
             union all
@@ -225,7 +227,7 @@ def append_quarantine(connection: duckdb.DuckDBPyConnection, contract: Contract)
                 when is_held then held_rule else drift_rule end,
                 if(act is null and not is_held, drift_column, null), null, held_rows.payload
             from {_PLACED}
-            inner join held_rows on batch.file_path = held_rows.file_path
+            inner join held_rows on batch.file_number = held_rows.file_number
                 and batch.row_id - batch_files.first_row + 1 = held_rows.row_number
             where batch.failure is null and not is_again
                 and (act = 'discard'
@@ -236,7 +238,7 @@ def append_quarantine(connection: duckdb.DuckDBPyConnection, contract: Contract)
                 broken.row_id - first_row + 1 as row_number
             from broken
             inner join batch on broken.row_id = batch.row_id
-            inner join batch_files on batch.file_path = batch_files.file_path
+            inner join batch_files on batch.file_number = batch_files.file_number
             left join batch_acts on broken.row_id = batch_acts.row_id
         )
         select md5(concat_ws('/', ?, ?, delivery_id, row_number)), ?, ?, delivery_id, row_number,
@@ -286,26 +288,27 @@ def discard_rows(connection: duckdb.DuckDBPyConnection, act: Act) -> None:
         )
 
 
-def _held_sql(contract: Contract, held: Iterable[tuple[str]]) -> str:
+def _held_sql(contract: Contract, held: Iterable[tuple[int, str]]) -> str:
     """The delivered records of held files, which the batch keeps for broken rows only."""
     parts = [
         f"""
-        select file_path, row_number() over () as row_number,
+        select file_number, row_number() over () as row_number,
             {reading.payload_sql(contract)} as payload
-        from ({reading.lines_sql([Path(path)])})
+        from ({reading.lines_sql([InputFile(Path(path), number)])})
         """
         if contract.format != "parquet"
         else f"""
-        select file_path, row_number, line as payload from ({
+        select file_number, row_number, line as payload from ({
             parquet_lines_sql(
                 Path(path),
-                f"select row_number from held_wanted where file_path = {literal(path)}",
+                number,
+                f"select row_number from held_wanted where file_number = {number}",
             )
         })
         """
-        for (path,) in held
+        for number, path in held
     ]
-    nothing = "select ''::text as file_path, 0::bigint as row_number, ''::text as payload limit 0"
+    nothing = "select 0 as file_number, 0::bigint as row_number, ''::text as payload limit 0"
     return " union all ".join(parts) if parts else nothing
 
 
@@ -334,25 +337,25 @@ def count_rows(
             where source = ? and entity = ? group by 1
         ),
         duplicates as (
-            select file_path, count(*) as row_count from batch_duplicates
+            select file_number, count(*) as row_count from batch_duplicates
             inner join batch on batch.row_id = batch_duplicates.row_id group by 1
         ),
         before as (
             select delivery_id, status, duplicate_count from ingest.deliveries
             where source = ? and entity = ?
         ),
-        replayed as (select distinct batch.file_path from {_PLACED} where act = 'replay')
+        replayed as (select distinct batch.file_number from {_PLACED} where act = 'replay')
         select batch_files.delivery_id,
             if(is_again, before.status = 'held', is_held)
-                and (replayed.file_path is null or coalesce(held_count, 0) > 0),
+                and (replayed.file_number is null or coalesce(held_count, 0) > 0),
             coalesce(accepted.row_count, 0), coalesce(quarantined.row_count, 0),
             coalesce(duplicates.row_count, 0) + coalesce(before.duplicate_count, 0)
         from batch_files
         left join accepted on batch_files.delivery_id = accepted.delivery_id
         left join quarantined on batch_files.delivery_id = quarantined.delivery_id
-        left join duplicates on batch_files.file_path = duplicates.file_path
+        left join duplicates on batch_files.file_number = duplicates.file_number
         left join before on batch_files.delivery_id = before.delivery_id
-        left join replayed on batch_files.file_path = replayed.file_path
+        left join replayed on batch_files.file_number = replayed.file_number
         """,
         [load_number, *[contract.source, contract.entity] * 2],
     ).fetchall()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import md5
 from pathlib import Path
@@ -33,8 +34,11 @@ from orchestration.ingest.drift import SeenFile, judge_drift
 from orchestration.ingest.guards import guard_delivery
 from orchestration.ingest.landing import Delivery
 from orchestration.ingest.records import plain_header, rewrite
-from orchestration.ingest.tables import literal
+from orchestration.ingest.tables import quoted
 from orchestration.ingest.unpacking import Refused
+from orchestration.warehouse import beside
+
+_LOADING = "loading "
 
 
 @dataclass
@@ -58,12 +62,14 @@ class ReadyFile:
         path: The file to read; one record a line.
         record_count: Records in it.
         header: Columns of a CSV; empty for NDJSON.
+        may_be_deep: Whether a record of it is long enough to be looked at for its depth.
     """
 
     delivery: Delivery
     path: Path
     record_count: int
-    header: tuple[str, ...]
+    header: tuple[str, ...] = ()
+    may_be_deep: bool = True
 
 
 @dataclass(frozen=True)
@@ -124,7 +130,7 @@ def load_entity(
             result.refused.append(f"{delivery.label}: {outcome}")
             rows.append(_ledger_row(delivery, "refused", outcome, (0, 0, 0, 0), load_number))
     if ready:
-        rows += _load_ready(connection, contract, ready, todo, load_number, work, result)
+        rows += _load_ready(connection, contract, ready, todo, load_number, result)
     _record(connection, rows)
     _record_acts(connection, todo.acts, load_number)
     for file in ready:
@@ -152,7 +158,8 @@ def prepare_delivery(
             header = parquet_header(delivery.file)
             file = ReadyFile(delivery, delivery.file, guarded.line_count, header)
         elif _is_read_as_delivered(contract) and contract.is_json and guarded.is_plain:
-            file = ReadyFile(delivery, delivery.file, guarded.line_count, ())
+            may_be_deep = guarded.longest_line >= reading.DEPTH_CHECKED_FROM_BYTES
+            file = ReadyFile(delivery, delivery.file, guarded.line_count, (), may_be_deep)
         elif _is_read_as_delivered(contract) and guarded.is_simple_csv:
             header = plain_header(delivery, contract)
             file = ReadyFile(delivery, delivery.file, guarded.line_count - 1, header)
@@ -182,12 +189,9 @@ def _load_ready(
     ready: list[ReadyFile],
     todo: EntityWork,
     load_number: int,
-    work: Path,
     result: EntityLoad,
 ) -> list[list[object]]:
-    # An empty file is read where there is no other, so that the batch has its columns.
-    filled = [file for file in ready if file.record_count] or ready[:1]
-    read_batch(connection, contract, filled, work)
+    read_batch(connection, contract, ready)
     described = [(f.path, f.delivery, f.delivery.delivery_id in todo.again) for f in ready]
     describe_files(connection, contract, described)
     describe_acts(connection, todo.acts)
@@ -202,7 +206,6 @@ def _load_ready(
     for table in ("files", "acts", "drifted", "duplicates", "shapes"):
         connection.execute(f"drop table temp.batch_{table}")
     connection.execute("drop view temp.batch")
-    (work / "batch.parquet").unlink()
     before = _forget(connection, contract, todo.again)
     rows = []
     for file in ready:
@@ -274,41 +277,61 @@ def _held_reason(drift: str | None) -> str:
 
 
 def read_batch(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, files: list[ReadyFile], work: Path
+    connection: duckdb.DuckDBPyConnection, contract: Contract, files: list[ReadyFile]
 ) -> None:
     """`batch`: the records of files, typed, in the order of the files (see `reading`).
+
+    It stands in a database of its own in memory, which spills to disk as any table does, until
+    `forget_batches`: a transaction that has read it cannot let it go.
 
     Args:
         connection: The warehouse.
         contract: The table's contract.
-        files: The files; they are of one contract.
-        work: The folder in which the batch is kept, as `batch.parquet`, until the next one.
+        files: The files; they are of one contract, and numbered in their order.
     """
-    paths = [file.path for file in files]
+    numbered = [
+        reading.InputFile(file.path, number, file.header)
+        for number, file in enumerate(files)
+        if file.record_count
+    ]
+    # An empty file is read where there is no other, so that the batch has its columns.
+    numbered = numbered or [reading.InputFile(files[0].path, 0, files[0].header)]
     too_deep: list[str] = []
-    if contract.format in ("ndjson", "json") and paths:
-        suspects = connection.execute(reading.suspects_sql(paths)).fetchall()
+    if contract.format in ("ndjson", "json"):
+        deep = [file for file in numbered if files[file.number].may_be_deep]
+        suspects = connection.execute(reading.suspects_sql(deep)).fetchall() if deep else []
         too_deep = [
             md5(line.encode()).hexdigest()
             for (line,) in suspects
             if reading.json_depth(line) > reading.MAX_JSON_DEPTH
         ]
-    headers = {file.path: file.header for file in files} or {Path(os.devnull): ()}
     usual: list[str] = []
-    if contract.is_json and paths:
-        found = connection.execute(reading.usual_shapes_sql(contract, paths[0])).fetchall()
+    if contract.is_json:
+        found = connection.execute(reading.usual_shapes_sql(contract, numbered[0])).fetchall()
         usual = [shape for (shape,) in found]
-    query = reading.batch_sql(contract, headers, too_deep, usual)
-    # Within a transaction, a table that it wrote itself is read by one core only; a file is not.
-    kept = literal(str(work / "batch.parquet"))
-    connection.execute(f"copy ({query}) to {kept} (format parquet, compression lz4)")
+    query = reading.batch_sql(contract, numbered, too_deep, usual)
+    table = quoted(f"{_LOADING}{contract.source}__{contract.entity}") + ".main.records"
+    connection.execute(f"attach ':memory:' as {table.partition('.')[0]}")
+    # Within a transaction, a table that it wrote itself is read by one core only: another
+    # connection writes it.
+    with closing(beside(connection)) as writer:
+        writer.execute(f"create table {table} as {query}")
     connection.execute(
-        "create or replace temp view batch as select * rename (file_row_number as row_id)"
-        f" from read_parquet({kept}, file_row_number = true)"
+        f"create or replace temp view batch as select rowid as row_id, * from {table}"
     )
     connection.execute("create or replace temp table batch_shapes (code text, shape text)")
     for code, shape in enumerate(usual, start=1):
         connection.execute("insert into batch_shapes values (?, ?)", [str(code), shape])
+
+
+def forget_batches(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let the batches go that a transaction has read, after its end."""
+    found = connection.execute(
+        "select database_name from duckdb_databases() where starts_with(database_name, ?)",
+        [_LOADING],
+    ).fetchall()
+    for (name,) in found:
+        connection.execute(f"detach {quoted(name)}")
 
 
 def _ledger_row(

@@ -17,18 +17,19 @@ from orchestration.ingest.tables import literal, quoted
 _EXACT_BELOW = 2**53
 
 
-def parquet_lines_sql(path: Path, wanted: str | None = None) -> str:
-    """One row per row of the file, in order: `file_path`, `line`.
+def parquet_lines_sql(path: Path, number: int, wanted: str | None = None) -> str:
+    """One row per row of the file, in order: `file_number`, `line`.
 
     Args:
         path: The file.
+        number: Its number.
         wanted: A query of row numbers, from 1; only those rows are made, with `row_number`.
     """
     from pyarrow import parquet
 
     fields = [(field.name, field.type) for field in parquet.read_schema(path)]
     source = literal(str(path))
-    line = f"select {source} as file_path, to_json({_packed(fields)})::varchar as line"
+    line = f"select {number} as file_number, to_json({_packed(fields)})::varchar as line"
     if wanted is None:
         return f"{line} from read_parquet({source})"
     return (
@@ -38,33 +39,32 @@ def parquet_lines_sql(path: Path, wanted: str | None = None) -> str:
     )
 
 
-def parquet_texts_sql(contract: Contract, path: Path) -> str | None:
+def parquet_texts_sql(contract: Contract, path: Path, number: int) -> str | None:
     """The texts of the contract's columns straight from the columns of a flat file.
 
-    One row per row of the file, in order: `file_path`, `line` (null: it is made where a row is
-    quarantined), `shape`, `texts`. None where the contract reads below a column.
+    One row per row of the file, in order: `file_number`, `line` (null: it is made where a row is
+    quarantined), `shape`, `texts` (a struct whose fields are named by their paths). None where the
+    contract reads below a column.
     """
     from pyarrow import parquet, types
 
     schema = parquet.read_schema(path)
     kinds = {field.name: field.type for field in schema}
-    wanted = [c.path for c in contract.columns]
-    wanted += [alias for column in contract.columns for alias in column.aliases]
+    wanted = {path for c in contract.columns for path in (c.path, *c.aliases)}
     if any("." in name or "[" in name for name in wanted):
         return None
     values = []
-    for name in wanted:
-        if name not in kinds:
-            values.append("null")
-        elif types.is_nested(kinds[name]):
-            values.append(f"to_json({quoted(name)})::varchar")
-        else:
-            values.append(f"({_value(quoted(name), kinds[name])})::varchar")
+    for name in sorted(wanted):
+        value = "null"
+        if name in kinds:
+            is_nested = types.is_nested(kinds[name])
+            value = f"to_json({quoted(name)})" if is_nested else _value(quoted(name), kinds[name])
+        values.append(f"{quoted(name)} := ({value})::varchar")
     source = literal(str(path))
     shape = literal(json.dumps([schema.names], ensure_ascii=False))
     return (
-        f"select {source} as file_path, null::varchar as line, {shape} as shape,"
-        f" [{', '.join(values)}]::varchar[] as texts from read_parquet({source})"
+        f"select {number} as file_number, null::varchar as line, {shape} as shape,"
+        f" struct_pack({', '.join(values)}) as texts from read_parquet({source})"
     )
 
 

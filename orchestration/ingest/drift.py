@@ -175,7 +175,7 @@ def _shapes(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
         """
         with borne as (
             select distinct delivery_id, shape
-            from batch inner join batch_files on batch.file_path = batch_files.file_path
+            from batch inner join batch_files on batch.file_number = batch_files.file_number
             where shape is not null
         )
         select delivery_id, coalesce(batch_shapes.shape, borne.shape)
@@ -311,7 +311,7 @@ def _grown_sets(
         for delivery_id, value in connection.execute(
             """
             select distinct delivery_id, value
-            from batch inner join batch_files on batch.file_path = batch_files.file_path
+            from batch inner join batch_files on batch.file_number = batch_files.file_number
             where failure = ? and not is_again
             qualify dense_rank() over (partition by delivery_id order by value) <= ?
             order by delivery_id, value
@@ -340,7 +340,7 @@ def _retyped(
         for delivery_id, sample in connection.execute(
             f"""
             select delivery_id, min(value) filter (where failure = ?)
-            from batch inner join batch_files on batch.file_path = batch_files.file_path
+            from batch inner join batch_files on batch.file_number = batch_files.file_number
             where not is_again group by delivery_id
             having count_if(failure = ?) >= ? * (
                 count(c{places[rule.column_name]}) + count_if(failure = ?)
@@ -368,7 +368,7 @@ def _became_objects(
     for delivery_id, *counted in connection.execute(
         f"""
         select delivery_id, {counts}
-        from batch inner join batch_files on batch.file_path = batch_files.file_path
+        from batch inner join batch_files on batch.file_number = batch_files.file_number
         where not is_again group by delivery_id
         """
     ).fetchall():
@@ -460,10 +460,11 @@ def _mark_rows(
                 f"""
                 insert into batch_drifted
                 select batch.row_id, ?, ? from batch
-                where file_path = ? and failure is null and {condition}
+                where file_number in (select file_number from batch_files where delivery_id = ?)
+                    and failure is null and {condition}
                     and batch.row_id not in (select row_id from batch_drifted)
                 """,
-                [f"drift_{change.change}", change.key, str(sight.file.path)],
+                [f"drift_{change.change}", change.key, sight.file.delivery.delivery_id],
             )
 
 

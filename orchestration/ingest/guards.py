@@ -9,6 +9,8 @@ import codecs
 import zipfile
 from dataclasses import dataclass
 
+import numpy as np
+
 from orchestration.ingest.contracts import Contract
 from orchestration.ingest.landing import Delivery
 from orchestration.ingest.unpacking import Refused, bound_size, open_chunks, open_text
@@ -17,6 +19,8 @@ __all__ = ["MAX_LINE_BYTES", "Guarded", "Refused", "guard_delivery"]
 
 MAX_LINE_BYTES = 8 << 20
 _BOM = codecs.BOM_UTF8
+_NEWLINE = ord("\n")
+_CONTROLS = (b"\x1d", b"\x1e", b"\x1f", b"\x01")
 
 
 @dataclass(frozen=True)
@@ -27,14 +31,17 @@ class Guarded:
         line_count: Lines of the decompressed file; rows of a Parquet file; 0 of a workbook.
         is_plain: Whether a reader can take the file as it is: UTF-8, no byte order mark, no
             carriage return, no empty line.
-        has_quotes: Whether a double quote is in it.
-        has_controls: Whether a character is in it that rewritten records use between fields.
+        has_quotes: Whether a double quote is in it; looked for in CSV.
+        has_controls: Whether a character is in it that rewritten records use between fields;
+            looked for in CSV.
+        longest_line: Bytes of its longest line; 0 where it has none.
     """
 
     line_count: int
     is_plain: bool
     has_quotes: bool = False
     has_controls: bool = False
+    longest_line: int = 0
 
     @property
     def is_simple_csv(self) -> bool:
@@ -148,11 +155,11 @@ def _first_line(error: Exception) -> str:
 
 def _scan(delivery: Delivery, contract: Contract) -> Guarded:
     decoder = codecs.getincrementaldecoder("utf-8")(errors="strict")
-    lines, total, run, last = 0, 0, 0, b""
+    lines, total, run, longest, last = 0, 0, 0, 0, b""
     is_plain = contract.encoding == "utf-8"
     has_quotes = has_controls = False
-    for chunk in open_text(delivery, contract):
-        if total == 0 and chunk.startswith((_BOM, b"\n")):
+    for chunk in filter(None, open_text(delivery, contract)):
+        if total == 0 and chunk.startswith(_BOM):
             is_plain = False
         if b"\0" in chunk:
             raise Refused("the text holds NUL characters; it may be binary or UTF-16")
@@ -162,15 +169,20 @@ def _scan(delivery: Delivery, contract: Contract) -> Guarded:
                 decoder.decode(chunk)
         except UnicodeDecodeError as error:
             raise Refused(f"the text is not {contract.encoding.upper()}: {error.reason}") from error
-        if is_plain and (b"\r" in chunk or b"\n\n" in chunk or (last + chunk[:1]) == b"\n\n"):
-            is_plain = False
-        has_quotes = has_quotes or b'"' in chunk
-        has_controls = has_controls or any(c in chunk for c in (b"\x1d", b"\x1e", b"\x1f", b"\x01"))
-        if contract.format != "json":
-            run = _longest_open_line(chunk, run)
-        lines += chunk.count(b"\n")
+        if contract.format == "csv":
+            has_quotes = has_quotes or b'"' in chunk
+            has_controls = has_controls or any(character in chunk for character in _CONTROLS)
+        # numpy, since bytes' own search for an empty line is slow and stops other threads
+        ends = np.flatnonzero(np.frombuffer(chunk, dtype=np.uint8) == _NEWLINE)
+        lengths = np.diff(ends, prepend=-1 - run) - 1
+        is_plain = is_plain and b"\r" not in chunk and bool(np.all(lengths))
+        run = len(chunk) - 1 - int(ends[-1]) if len(ends) else run + len(chunk)
+        longest = max(longest, run, int(lengths.max(initial=0)))
+        if contract.format != "json" and longest > MAX_LINE_BYTES:
+            raise Refused(f"a line is longer than {MAX_LINE_BYTES >> 20} MiB")
+        lines += len(ends)
         total += len(chunk)
-        last = chunk[-1:] or last
+        last = chunk[-1:]
     try:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
@@ -179,12 +191,4 @@ def _scan(delivery: Delivery, contract: Contract) -> Guarded:
         if contract.expects_final_newline and contract.format != "json":
             raise Refused("the last line has no end: the file is cut off")
         lines += 1
-    return Guarded(lines, is_plain, has_quotes, has_controls)
-
-
-def _longest_open_line(chunk: bytes, run: int) -> int:
-    """Length of the line that is open at the chunk's end; refuses a line beyond the bound."""
-    first = chunk.find(b"\n")
-    if (run + len(chunk) if first < 0 else run + first) > MAX_LINE_BYTES:
-        raise Refused(f"a line is longer than {MAX_LINE_BYTES >> 20} MiB")
-    return run + len(chunk) if first < 0 else len(chunk) - 1 - chunk.rfind(b"\n")
+    return Guarded(lines, is_plain, has_quotes, has_controls, longest)

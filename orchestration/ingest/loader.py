@@ -16,7 +16,7 @@ import duckdb
 
 from orchestration.errors import JourneylineError
 from orchestration.ingest.acts import Act, TableActs, acts_by_table, read_acts
-from orchestration.ingest.batch import EntityLoad, EntityWork, load_entity
+from orchestration.ingest.batch import EntityLoad, EntityWork, forget_batches, load_entity
 from orchestration.ingest.contracts import Contract, load_contracts
 from orchestration.ingest.landing import Delivery, list_deliveries
 from orchestration.ingest.sources import load_sources
@@ -170,6 +170,7 @@ def _load(
         connection.execute("rollback")
         raise
     finally:
+        forget_batches(connection)
         shutil.rmtree(work, ignore_errors=True)
     return LoadReport(
         load_number=number,

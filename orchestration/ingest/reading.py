@@ -1,8 +1,8 @@
 """Reading: the SQL that turns files of one table into a typed batch with the first broken rule.
 
-The batch is a temporary view of a Parquet file, which costs no memory and is read again column by
-column; one row per delivered record, in the order of the files and of their lines: `row_id` (its
-place, from 0), `file_path`, `failure` (number of the broken rule, null when none), `value`,
+The batch is a temporary view; one row per delivered record, in the order of the files and of their
+lines: `row_id` (its place, from 0), `file_number`, `failure` (number of the broken rule, null when
+none), `value`,
 `payload` (both only where a rule is broken), `shape` (the JSON keys, as JSON, or the place of a
 usual one), `row_hash`, `key_hash`, and a column `c1` … per contract column, typed.
 """
@@ -10,7 +10,7 @@ usual one), `row_hash`, `key_hash`, and a column `c1` … per contract column, t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +24,24 @@ from orchestration.ingest.tables import literal
 MAX_JSON_DEPTH = 100
 DEPTH_CHECKED_FROM_BYTES = 1000
 _SAMPLED_ROWS = 500
+_LINE_ROOM = MAX_LINE_BYTES + 1024
 _USUAL_SHAPES = 9
 _FIELD, _NEWLINE, _BROKEN = "chr(31)", "chr(30)", "chr(29)"
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file that holds a record on each line, or a Parquet file.
+
+    Args:
+        path: The file.
+        number: Tells its records apart from those of the other files of a batch.
+        header: Columns of a CSV in the order of the file; empty for others.
+    """
+
+    path: Path
+    number: int = 0
+    header: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,7 +101,7 @@ def rules_of(contract: Contract) -> list[Rule]:
 
 def batch_sql(
     contract: Contract,
-    files: Mapping[Path, tuple[str, ...]],
+    files: Sequence[InputFile],
     too_deep: list[str],
     usual_shapes: list[str],
 ) -> str:
@@ -93,13 +109,13 @@ def batch_sql(
 
     Args:
         contract: The table's contract.
-        files: The files in the order of their deliveries, each with its header; a record a line.
+        files: The files in the order of their deliveries.
         too_deep: md5 of the lines that nest deeper than `MAX_JSON_DEPTH`.
         usual_shapes: Shapes that are written as their place in this list, from 1.
     """
     rules = rules_of(contract)
     columns = list(enumerate(contract.columns, start=1))
-    has_newlines = not contract.is_json and not all(is_plain_csv(path) for path in files)
+    has_newlines = not contract.is_json and not all(is_plain_csv(file.path) for file in files)
     is_struct = _structure(contract) is not None
     texts = ", ".join(
         f"nullif({_text(contract, i, has_newlines, is_struct)}, '') as t{i}" for i, _ in columns
@@ -117,43 +133,44 @@ def batch_sql(
     if usual_shapes:
         places = " ".join(f"when {literal(s)} then '{n}'" for n, s in enumerate(usual_shapes, 1))
         shape = f"case shape {places} else shape end as shape"
-    read = _texts_of_json(contract, list(files), too_deep)
+    read = _texts_of_json(contract, files, too_deep)
     if not contract.is_json:
         read = _texts_of_csv(contract, files)
     return f"""
 with read as ({read}),
-named as (select file_path, line, shape, texts is not null as ok, texts, {texts} from read),
+named as (select file_number, line, shape, texts is not null as ok, texts, {texts} from read),
 typed as (select *, {_hash([i for i, _ in columns])} as row_hash, {casts} from named),
 judged as (select *, {key_hash} as key_hash,
     (case {failure} end)::smallint as failure from typed)
-select file_path, failure, case failure {values} end as value,
+select file_number, failure, case failure {values} end as value,
     case when failure is not null then {payload_sql(contract)} end as payload,
     {shape}, row_hash, key_hash, {names}
 from judged
 """
 
 
-def usual_shapes_sql(contract: Contract, path: Path) -> str:
+def usual_shapes_sql(contract: Contract, file: InputFile) -> str:
     """The shapes of most of the first records of a file, which save room where rows bear them."""
     return f"""
 select shape from (
-    select shape from ({_texts_of_json(contract, [path], [])}) limit {_SAMPLED_ROWS}
+    select shape from ({_texts_of_json(contract, [file], [])}) limit {_SAMPLED_ROWS}
 )
 where shape is not null group by shape order by count(*) desc, shape limit {_USUAL_SHAPES}
 """
 
 
-def lines_sql(files: list[Path]) -> str:
-    """One row per record of the files, in order: `file_path`, `line`."""
-    if files[0].suffix == ".parquet":
-        return " union all ".join(parquet_lines_sql(path) for path in files)
-    listed = ", ".join(literal(str(path)) for path in files)
-    skip = 1 if is_plain_csv(files[0]) else 0
+def lines_sql(files: Sequence[InputFile]) -> str:
+    """One row per record of the files, in order: `file_number`, `line`."""
+    if files[0].path.suffix == ".parquet":
+        return " union all ".join(parquet_lines_sql(file.path, file.number) for file in files)
+    listed = ", ".join(literal(str(file.path)) for file in files)
+    numbers = ", ".join(str(file.number) for file in files)
+    skip = 1 if is_plain_csv(files[0].path) else 0
     return f"""
-select filename as file_path, coalesce(line, '') as line
+select [{numbers}][file_index::bigint + 1] as file_number, coalesce(line, '') as line
 from read_csv([{listed}], auto_detect = false, header = false, columns = {{'line': 'varchar'}},
     delim = '\x01', quote = '', escape = '', comment = '', new_line = '\\n', strict_mode = false,
-    filename = true, skip = {skip}, max_line_size = {MAX_LINE_BYTES + 1024})
+    skip = {skip}, max_line_size = {_LINE_ROOM}, buffer_size = {2 * _LINE_ROOM})
 """
 
 
@@ -178,7 +195,7 @@ end
 """
 
 
-def suspects_sql(files: list[Path]) -> str:
+def suspects_sql(files: Sequence[InputFile]) -> str:
     """The lines that may nest too deep: long ones with more brackets than the bound."""
     return f"""
 with lines as ({lines_sql(files)})
@@ -240,7 +257,7 @@ def _all_paths(contract: Contract) -> list[str]:
 def _structure(contract: Contract) -> str | None:
     """The struct that the texts of a record are read as; None where they are a list."""
     paths = _all_paths(contract)
-    if contract.format not in ("ndjson", "json") or (
+    if contract.format not in ("ndjson", "json", "parquet") or (
         not contract.is_flat and any("[" in path for path in paths)
     ):
         return None
@@ -263,12 +280,12 @@ def _json_path(path: str) -> str:
     return "$" + "".join(f'."{name}"{index}' for name, index in steps)
 
 
-def _texts_of_json(contract: Contract, files: list[Path], too_deep: list[str]) -> str:
-    if contract.format == "parquet":
-        direct = [parquet_texts_sql(contract, path) for path in files]
+def _texts_of_json(contract: Contract, files: Sequence[InputFile], too_deep: list[str]) -> str:
+    structure = _structure(contract)
+    if contract.format == "parquet" and structure is not None:
+        direct = [parquet_texts_sql(contract, file.path, file.number) for file in files]
         if all(direct):
             return " union all ".join(sql for sql in direct if sql)
-    structure = _structure(contract)
     if structure is not None:
         texts = f"json_transform(line, {literal(structure)})"
     else:
@@ -283,7 +300,7 @@ def _texts_of_json(contract: Contract, files: list[Path], too_deep: list[str]) -
         is_long = f"strlen(line) >= {DEPTH_CHECKED_FROM_BYTES}"
         deep = f"when {is_long} and list_contains([{listed}], md5(line)) then false"
     return f"""
-select file_path, line,
+select file_number, line,
     case when is_object then {texts} end as texts,
     case when is_object then json_keys(line, [{parents}])::json::varchar{kinds} end as shape
 from (
@@ -294,37 +311,37 @@ from (
 """
 
 
-def _texts_of_csv(contract: Contract, files: Mapping[Path, tuple[str, ...]]) -> str:
+def _texts_of_csv(contract: Contract, files: Sequence[InputFile]) -> str:
     """Files of one header are read together; only the order within a file matters later."""
-    layouts: dict[tuple[str, ...] | None, list[Path]] = {}
-    for path, header in files.items():
-        layouts.setdefault(header if is_plain_csv(path) else None, []).append(path)
+    layouts: dict[tuple[str, ...] | None, list[InputFile]] = {}
+    for file in files:
+        layouts.setdefault(file.header if is_plain_csv(file.path) else None, []).append(file)
     return " union all ".join(
-        _rewritten_csv(paths) if header is None else _plain_csv(contract, header, paths)
-        for header, paths in layouts.items()
+        _rewritten_csv(alike) if header is None else _plain_csv(contract, header, alike)
+        for header, alike in layouts.items()
     )
 
 
-def _rewritten_csv(paths: list[Path]) -> str:
+def _rewritten_csv(files: list[InputFile]) -> str:
     return f"""
-select file_path, line, null::varchar as shape,
+select file_number, line, null::varchar as shape,
     case when line[1] is distinct from {_BROKEN} then string_split(line, {_FIELD}) end as texts
-from ({lines_sql(paths)})
+from ({lines_sql(files)})
 """
 
 
-def _plain_csv(contract: Contract, header: tuple[str, ...], paths: list[Path]) -> str:
+def _plain_csv(contract: Contract, header: tuple[str, ...], files: list[InputFile]) -> str:
     places = column_places(contract, header)
     ordered = "fields"
     if places != list(range(len(header))):
         picked = ", ".join("null" if p is None else f"fields[{p + 1}]" for p in places)
         ordered = f"[{picked}]"
     return f"""
-select file_path, line, null::varchar as shape,
+select file_number, line, null::varchar as shape,
     case when len(fields) = {len(header)} then {ordered} end as texts
 from (
     select *, string_split(line, {literal(contract.delimiter)}) as fields
-    from ({lines_sql(paths)})
+    from ({lines_sql(files)})
 )
 """
 

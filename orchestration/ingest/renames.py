@@ -112,9 +112,9 @@ def _samples(
     keys: list[str],
 ) -> dict[str, list[str]]:
     """Values of some keys in the first records of a file."""
+    lines = reading.lines_sql([reading.InputFile(path)])
     payloads = connection.execute(
-        f"select {reading.payload_sql(contract)} from ({reading.lines_sql([path])})"
-        f" limit {_SAMPLE_ROWS}"
+        f"select {reading.payload_sql(contract)} from ({lines}) limit {_SAMPLE_ROWS}"
     ).fetchall()
     found: dict[str, list[str]] = {key: [] for key in keys}
     for (payload,) in payloads:

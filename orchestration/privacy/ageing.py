@@ -251,7 +251,7 @@ def _aged_of_chunk(
     if not ready:
         return
     with closing(warehouse.connect(work / "batch.duckdb")) as connection:
-        read_batch(connection, contract, ready, work)
+        read_batch(connection, contract, ready)
         describe_files(connection, contract, [(f.path, f.delivery, False) for f in ready])
         define_ledger_hash(connection, settings)
         found = _old_rows(connection, contract, horizon, keys)
@@ -280,7 +280,7 @@ def _old_rows(
             select delivery_id, batch.row_id - first_row + 1 as row_number,
                 {age_sql(contract, places, "received_at")} as age,
                 {literal(contract.label + ":")} || {_key_sql(contract)} as row_key
-            from batch inner join batch_files on batch.file_path = batch_files.file_path
+            from batch inner join batch_files on batch.file_number = batch_files.file_number
         ),
         hashed as (
             select delivery_id, row_number, age, left(ledger_hash(row_key), {_KEPT}) as hash

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from orchestration.ingest.landing import list_deliveries
 from orchestration.ingest.loader import load_deliveries
 from orchestration.ingest.quarantine import list_quarantine, show_quarantine
 from orchestration.settings import Settings
+from orchestration.warehouse import connect
 
 NIGHT = timedelta(days=1)
 CONTENT_HEADER = "content_id,content_type,title,path,topic,stage,author,published_at,updated_at"
@@ -308,6 +310,42 @@ def test_a_load_that_fails_leaves_nothing_behind(
     assert ask(settings, "select count(*) from ingest.deliveries") == [(0,)]
     assert not (settings.home / ".loading").exists()
     assert load_deliveries(settings, None).load_number == 1
+
+
+def test_loads_beside_another_connection_leave_it_no_batch(settings: Settings) -> None:
+    """Connections of one process share what is attached."""
+    settings.home.mkdir()
+    with closing(connect(settings.warehouse)) as other:
+        for night in range(2):
+            at = FIRST + night * NIGHT
+            land(settings, "zendesk/groups", lines([group(night), group(night)]), at)
+            land(settings, "mailchimp/email_activity", lines([activity(night)]), at)
+            assert load_deliveries(settings, None).accepted == 2
+            attached = other.execute(
+                "select database_name from duckdb_databases() where not internal"
+            ).fetchall()
+            assert attached == [("warehouse",)]
+
+
+def test_a_load_that_spills_keeps_every_row_in_its_order(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More rows than DuckDB may hold, in two files that two threads read."""
+    monkeypatch.setenv("JOURNEYLINE_MEMORY_LIMIT", "100MB")
+    rows = [group(n, name=f"{n} {'long name ' * 30}") for n in range(150_000)]
+    land(settings, "zendesk/groups", lines(rows[:100_000]))
+    land(settings, "zendesk/groups", lines(rows[100_000:]), FIRST + NIGHT)
+    assert load_deliveries(settings, None).accepted == len(rows)
+    assert ask(
+        settings,
+        """
+        select _received_at, count(*), count_if(
+            split_part(name, ' ', 1)::bigint = _row_number - 1
+            + if(_received_at > (select min(_received_at) from raw.zendesk__groups), 100000, 0)
+        )
+        from raw.zendesk__groups group by 1 order by 1
+        """,
+    ) == [(FIRST, 100_000, 100_000), (FIRST + NIGHT, 50_000, 50_000)]
 
 
 def test_a_load_whose_rows_do_not_add_up_is_refused(
