@@ -41,6 +41,7 @@ class PipedriveFeed(TimedFeed):
             params["updated_since"] = _rfc3339(plan["since"])
 
         def ask(place: Position) -> tuple[list[str], Position | None]:
+            """The records at a place, and the place after it."""
             answer = self._api.get(self._path, {**params, **place})
             after = (answer.body.get("additional_data") or {}).get("next_cursor")
             following = None if after is None else {"cursor": str(after)}
