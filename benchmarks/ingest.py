@@ -43,6 +43,7 @@ def run(rows: int, limit_bytes: int, folder: Path) -> str:
     for format_ in FORMATS:
 
         def measure(work: str, *more: str, of: str = format_) -> Measurement:
+            """One kind of work on this format, in a process of its own."""
             given = [work, "--folder", str(folder / of), "--format", of, "--rows", str(rows), *more]
             found = measured(
                 f"{of} {work}", "benchmarks.ingest", given, environment, 4 * limit_bytes

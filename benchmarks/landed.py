@@ -27,7 +27,10 @@ SECTION = "landed"
 TABLES = {
     "hubspot": (
         "{table}_data.csv",
-        ("contacts", "companies", "deals", "owners", "email_events"),
+        (
+            *("contacts", "companies", "deals", "tickets", "calls", "meetings", "owners"),
+            "email_events",
+        ),
     ),
     "salesforce": ("sf_{table}_data.csv", ("contacts", "leads", "accounts", "opportunities")),
     "intercom": ("{table}_data.csv", ("contacts", "conversations", "conversation_parts")),

@@ -12,6 +12,7 @@ def as_workbook(rows: list[list[object]], sheet: str = "Export") -> bytes:
     """A minimal workbook: numbers as numbers, texts inline, times by a styled serial number."""
 
     def cell(value: object) -> str:
+        """One cell of the sheet."""
         if value is None:
             return "<c/>"
         if isinstance(value, bool):

@@ -202,12 +202,9 @@
 {%- endmacro %}
 
 
-{#- A company's id, with its source where that is another than the first CRM there was. -#}
-{% macro company_key(source, company_id) -%}
-    case {{ source }}
-        when 'hubspot' then {{ company_id }}
-        else {{ source }} || '/' || {{ company_id }}
-    end
+{#- The id of a CRM's record, with its source where that is not the first CRM that there was. -#}
+{% macro crm_key(source, id) -%}
+    case {{ source }} when 'hubspot' then {{ id }} else {{ source }} || '/' || {{ id }} end
 {%- endmacro %}
 
 
@@ -236,12 +233,6 @@
         ('updated_at', 'timestamp'),
         ('received_at', 'timestamp'),
     ]) }}
-{%- endmacro %}
-
-
-{#- A deal's id, with its source where that is another than the first CRM there was. -#}
-{% macro deal_key(source, deal_id) -%}
-    {{ company_key(source, deal_id) }}
 {%- endmacro %}
 
 

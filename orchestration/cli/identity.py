@@ -112,7 +112,7 @@ def review(context: click.Context, limit: int, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Report as JSON.")
 @click.pass_context
 def restore(context: click.Context, release: str | None, as_json: bool) -> None:
-    """Put the id ledger back as it was when RELEASE (default: the current one) was published."""
+    """Put the id ledger back as RELEASE holds it (default: the release that holds most of it)."""
     from orchestration.pipeline.locking import writing
     from orchestration.publish.identity_restore import restore as put_back
 

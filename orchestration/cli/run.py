@@ -70,7 +70,7 @@ def _run(
     from orchestration.pipeline.locking import writing
     from orchestration.pipeline.night import nothing_waits
     from orchestration.pipeline.progress import listening
-    from orchestration.publish.identity_restore import allow_refold
+    from orchestration.publish.identity_guard import allow_refold
 
     with (
         progress("running the nights that wait") as told,

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from orchestration.connectors.elt_airbyte import AIRBYTE
 from orchestration.connectors.elt_hubspot import HUBSPOT
+from orchestration.connectors.elt_hubspot_service import SERVICE
 from orchestration.connectors.elt_intercom import INTERCOM
 from orchestration.connectors.elt_mailchimp import MAILCHIMP
 from orchestration.connectors.elt_more import KLAVIYO, QUALTRICS
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 FIVETRAN: Mapping[str, Mapping[str, Mapped]] = {
-    "hubspot": HUBSPOT,
+    "hubspot": HUBSPOT | SERVICE,
     "intercom": INTERCOM,
     "klaviyo": KLAVIYO,
     "mailchimp": MAILCHIMP,

@@ -19,7 +19,10 @@ from orchestration.connectors.rest import Answer, Refused, since_of
 from orchestration.connectors.timed import GONE, TimedFeed, milliseconds
 from orchestration.ingest.contracts import Contract
 
-TABLES = ("contacts", "companies", "deals", "calls", "meetings", "owners", "email_events")
+TABLES = (
+    *("contacts", "companies", "deals", "tickets", "calls", "meetings", "owners"),
+    "email_events",
+)
 SEARCH_LIMIT = 10_000
 _SEARCH_PAGE = 200
 _LIST_PAGE = 100

@@ -37,6 +37,7 @@ class EmailEventsFeed(TimedFeed):
             params["startTimestamp"] = milliseconds(plan["since"])
 
         def ask(place: Position) -> tuple[list[str], Position | None]:
+            """The records at a place, and the place after it."""
             answer = self._api.get(_PATH, {**params, **place})
             follows: Position | None = None
             if answer.body.get("hasMore"):

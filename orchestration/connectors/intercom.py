@@ -45,6 +45,7 @@ class IntercomFeed(TimedFeed):
         size = min(self._entry.page_size or most, most)
 
         def ask(place: Position) -> tuple[list[str], Position | None]:
+            """The records at a place, and the place after it."""
             body = {
                 "query": {"field": "updated_at", "operator": ">", "value": since},
                 "pagination": {"per_page": size, **place},

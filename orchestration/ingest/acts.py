@@ -39,6 +39,7 @@ class Act:
         entity: Table of the rows.
         rows: Runs of row numbers (first, last) by delivery id.
         reason: What the person said.
+        delivered_as: The delivery that corrects the rows.
     """
 
     number: int
@@ -48,6 +49,7 @@ class Act:
     entity: str
     rows: Mapping[str, tuple[tuple[int, int], ...]]
     reason: str | None = None
+    delivered_as: str | None = None
 
     @property
     def row_count(self) -> int:
@@ -119,6 +121,7 @@ def append_acts(
     rows: Iterable[tuple[str, str, str, int]],
     at: datetime,
     reason: str | None = None,
+    delivered_as: str | None = None,
 ) -> int:
     """Add one line per table, durably; a line that a dead writer left half written is cut off.
 
@@ -128,6 +131,7 @@ def append_acts(
         rows: Source, entity, delivery id and row number of each row, in this order.
         at: Instant from which the act holds, UTC without zone, in whole seconds.
         reason: What the person said.
+        delivered_as: The delivery that corrects the rows.
 
     Returns:
         The number of rows named.
@@ -146,6 +150,7 @@ def append_acts(
                 "entity": entity,
                 "rows": {delivery: runs.runs for delivery, runs in deliveries.items()},
                 **({"reason": reason} if reason else {}),
+                **({"delivered_as": delivered_as} if delivered_as else {}),
             },
             ensure_ascii=False,
         ).encode()
@@ -159,13 +164,17 @@ def append_acts(
 
 
 def renumbered_acts(
-    settings: Settings, gone: Mapping[tuple[str, str, str], tuple[int, ...] | None]
+    settings: Settings,
+    gone: Mapping[tuple[str, str, str], tuple[int, ...] | None],
+    *,
+    with_reasons: bool,
 ) -> bytes:
     """The acts as they have to read when rows leave deliveries: they follow the rows that stay.
 
     Args:
         settings: The home folder.
         gone: Numbers of the rows that leave, by source, entity and delivery id; None where all do.
+        with_reasons: Whether what was said of rows that leave stays; it may name a person.
     """
     lines = []
     for said in complete_lines(acts_path(settings)):
@@ -174,6 +183,8 @@ def renumbered_acts(
             key = (act.get("source"), act.get("entity"), delivery_id)
             if key in gone:
                 act["rows"][delivery_id] = _renumbered(runs, gone[key])
+                if not with_reasons and "reason" in act and _leave(runs, gone[key]):
+                    act["reason"] = "erased"
         lines.append(json.dumps(act, ensure_ascii=False) + "\n")
     return "".join(lines).encode()
 
@@ -219,11 +230,19 @@ def _act(number: int, said: dict[str, object]) -> Act:
         at=datetime.fromisoformat(str(said["at"])).astimezone(UTC).replace(tzinfo=None),
         source=str(said["source"]),
         entity=str(said["entity"]),
+        # A delivery whose rows were all erased is named with no run.
         rows={
-            d: tuple((int(first), int(last)) for first, last in runs) for d, runs in rows.items()
+            d: tuple((int(first), int(last)) for first, last in runs)
+            for d, runs in rows.items()
+            if runs
         },
         reason=str(said["reason"]) if said.get("reason") else None,
+        delivered_as=str(said["delivered_as"]) if said.get("delivered_as") else None,
     )
+
+
+def _leave(runs: Sequence[Sequence[int]], gone: tuple[int, ...] | None) -> bool:
+    return gone is None or any(first <= n <= last for first, last in runs for n in gone)
 
 
 def _renumbered(runs: Sequence[Sequence[int]], erased: tuple[int, ...] | None) -> list[list[int]]:

@@ -58,7 +58,8 @@ def correct_quarantine(
     _prove(settings, source, entity, file, count)
     at = next_act_at(settings, now)
     landed = land_once(settings, source, entity, file, at)
-    append_acts(settings, DISCARD, rows, at, f"{by}: {reason} (delivered as {landed.delivery_id})")
+    said = f"{by}: {reason} (delivered as {landed.delivery_id})"
+    append_acts(settings, DISCARD, rows, at, said, landed.delivery_id)
     return Acted(CORRECTED, at, count, {f"{source}/{entity}": count})
 
 

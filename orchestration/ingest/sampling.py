@@ -181,6 +181,7 @@ def _wide_objects(records: list[dict[str, Any]]) -> Iterator[str]:
     keys: dict[str, set[str]] = {}
 
     def visit(value: dict[str, Any], path: str) -> None:
+        """Note the keys of each object below one."""
         for name, inner in value.items():
             if isinstance(inner, dict):
                 below = f"{path}.{name}" if path else name

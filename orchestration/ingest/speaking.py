@@ -26,6 +26,7 @@ class _Spoken(BaseModel):
         joined: Whether all of them count, one after the other.
         words: The vocabulary's word for each of the vendor's; others stay as they are.
         otherwise: Word for everything that `words` does not list.
+        otherwise_column: Column that has the word for everything that `words` does not list.
         value: One word for all rows.
     """
 
@@ -34,14 +35,18 @@ class _Spoken(BaseModel):
     joined: bool = False
     words: dict[str, str] = Field(default_factory=dict)
     otherwise: str | None = None
+    otherwise_column: str | None = None
     value: str | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> _Spoken:
         if (self.value is None) == (not self.columns):
             raise ValueError("give either columns or value")
-        if any(not _COLUMN.fullmatch(name) for name in self.columns):
+        named = [*self.columns, *([self.otherwise_column] if self.otherwise_column else [])]
+        if any(not _COLUMN.fullmatch(name) for name in named):
             raise ValueError("columns are names of the staging model")
+        if self.otherwise_column and (self.otherwise is not None or not self.words):
+            raise ValueError("otherwise_column stands beside words, in the place of otherwise")
         return self
 
     def as_sql(self) -> str:
@@ -59,7 +64,9 @@ class _Spoken(BaseModel):
             f"when {_literal(word.lower())} then {_literal(ours)}"
             for word, ours in self.words.items()
         )
-        rest = sql if self.otherwise is None else _literal(self.otherwise)
+        rest = self.otherwise_column or sql
+        if self.otherwise is not None:
+            rest = _literal(self.otherwise)
         return f"case lower({sql}) {cases} else {rest} end"
 
 

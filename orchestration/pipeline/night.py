@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from orchestration.pipeline import state, steps
 from orchestration.pipeline.dbt_runner import Progress
 from orchestration.pipeline.locking import writing
-from orchestration.publish.identity_restore import allow_refold
+from orchestration.publish.identity_guard import allow_refold
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:

@@ -38,11 +38,11 @@ def prepare(settings: Settings) -> None:
     """Check the format of the state, the keys and the id ledger before anything is written.
 
     Raises:
-        JourneylineError: State of newer code, a key that went missing, or an id ledger that did
-            while a release holds it (exit 2).
+        JourneylineError: State of newer code, a key that went missing, or an id ledger that
+            lost what a kept release holds of it (exit 2).
     """
     from orchestration.privacy.erasing import finish_erasures
-    from orchestration.publish.identity_restore import require_ledger
+    from orchestration.publish.identity_guard import require_ledger
 
     check_format(settings)
     pseudonym_key(settings)
@@ -137,7 +137,7 @@ def build_records(
 
 def resolve_ids(settings: Settings) -> LedgerReport:
     """Fold the clusters into the id ledger."""
-    from orchestration.publish.identity_restore import end_refold
+    from orchestration.publish.identity_guard import end_refold
     from orchestration.unify.ledger import update_ledger
 
     with writing(settings):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -28,7 +28,9 @@ from orchestration.ingest.landing import Delivery
 from orchestration.ingest.unpacking import Refused
 from orchestration.pipeline.locking import writing
 from orchestration.privacy import screening
+from orchestration.privacy.corrected import corrected_rows
 from orchestration.privacy.handles import (
+    ROW,
     Hash,
     Privacy,
     append_tombstone,
@@ -36,6 +38,7 @@ from orchestration.privacy.handles import (
     hasher,
     load_privacy,
     read_tombstones,
+    row_handle,
     tombstones_path,
 )
 from orchestration.privacy.published_events import event_handles
@@ -119,6 +122,7 @@ def erase_person(
         named = [s for d in screening.deliveries(settings) if (s := reader.screen(d, hashes))]
         # What such a row became may be another's: an agent's comment on somebody else's ticket.
         hashes |= {hashed(handle) for handle in event_handles(settings, contracts, named)}
+        hashes |= reader.corrected(settings, named)
         at = now().strftime("%Y-%m-%dT%H:%M:%SZ")
         name = hashlib.sha256("".join(sorted(hashes)).encode()).hexdigest()[:8]
         erasure_id = f"{at.replace(':', '')}-{name}"
@@ -186,14 +190,29 @@ class _Reader:
 
     def screen(self, delivery: Delivery, hashes: set[str]) -> screening.Screened | None:
         """The rows of a delivery that name somebody with one of these hashes."""
-        domains = self._privacy.subjects.get(f"{delivery.source}/{delivery.entity}", {})
+        table = f"{delivery.source}/{delivery.entity}"
+        domains = self._privacy.subjects.get(table, {})
+        has_rows = any(value.startswith(ROW) for value in hashes)
 
         def is_erased(fields: Mapping[str, Any], text: str) -> bool:
             handles = handles_of(fields, text, domains, self._normalisers, self._own_types)
+            if has_rows:
+                handles.add(row_handle(table, text))
             return any(self._hashed(handle) in hashes for handle in handles)
 
         contract = self._contracts.get((delivery.source, delivery.entity))
         return screening.screen(delivery, contract, is_erased)
+
+    def corrected(self, settings: Settings, named: Iterable[screening.Screened]) -> set[str]:
+        """Hashes of the broken rows whose correction names the person."""
+        places = (
+            (item.delivery.source, item.delivery.entity, item.delivery.delivery_id)
+            for item in named
+        )
+        return {
+            self._hashed(row_handle(f"{delivery.source}/{delivery.entity}", row.text))
+            for delivery, row in corrected_rows(settings, self._contracts, places)
+        }
 
     def belongings(self, settings: Settings, hashes: set[str]) -> set[str]:
         """Hashes of what belongs to the person whole, such as the tickets that they opened."""

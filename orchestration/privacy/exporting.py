@@ -10,8 +10,10 @@ from typing import Any
 
 from orchestration import warehouse
 from orchestration.ingest.contracts import load_contracts
+from orchestration.ingest.landing import Delivery
 from orchestration.ingest.unpacking import Refused
 from orchestration.privacy import screening
+from orchestration.privacy.corrected import corrected_rows
 from orchestration.privacy.handles import handles_of, load_privacy
 from orchestration.privacy.resolving import Person, resolve
 from orchestration.publish import database
@@ -66,11 +68,23 @@ def _delivered(
                     handles_of(row.fields, row.text, domains, rules.normalisers, rules.own_types)
                     & person.handles
                 ):
-                    entry = {"delivery_id": delivery.delivery_id, "row_number": row.number}
-                    found.setdefault(table, []).append({**entry, "row": row.text})
+                    found.setdefault(table, []).append(_entry(delivery, row))
         except (Refused, OSError):
             continue
+    places = {
+        (*table.split("/"), entry["delivery_id"])
+        for table, entries in found.items()
+        for entry in entries
+    }
+    for delivery, row in corrected_rows(settings, contracts, places):
+        entries = found.setdefault(f"{delivery.source}/{delivery.entity}", [])
+        if _entry(delivery, row) not in entries:
+            entries.append(_entry(delivery, row))
     return found
+
+
+def _entry(delivery: Delivery, row: screening.Row) -> dict[str, Any]:
+    return {"delivery_id": delivery.delivery_id, "row_number": row.number, "row": row.text}
 
 
 def _published(settings: Settings, person: Person) -> dict[str, list[dict[str, Any]]]:

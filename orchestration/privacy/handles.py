@@ -6,6 +6,7 @@ handles stand as keyed hashes alone. The hash uses the ledger key, which is neve
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -29,9 +30,12 @@ from orchestration.unify.normalising import (
 )
 
 EMAIL, PHONE, USER, CUSTOMER = "email", "phone", "user_id", "customer_id"
+# A whole row, where nothing in it says whose it is; its hash begins with this, too.
+ROW = "row"
 Handle = tuple[str, str]
 Hash = Callable[[Handle], str]
 _MAILBOX = re.compile(r"[A-Za-z0-9._%+'-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+_WORD = re.compile(r"\w+")
 _TAG = re.compile(r"\+[^@]*@")
 _CACHED = 1 << 20
 
@@ -110,6 +114,12 @@ def handles_of(
     return found
 
 
+def row_handle(table: str, text: str) -> Handle:
+    """A row by its words, in whatever order and punctuation it is delivered again."""
+    words = f"{table}:{' '.join(sorted(_WORD.findall(text)))}"
+    return ROW, hashlib.sha256(words.encode()).hexdigest()
+
+
 # A tombstone outlives a change of `identity.yml`, so a value also counts in its plain form, which
 # no setting changes but the region of numbers that name no country.
 @lru_cache(_CACHED)
@@ -130,7 +140,8 @@ def hasher(settings: Settings) -> Hash:
 
     @lru_cache(_CACHED)
     def hashed(handle: Handle) -> str:
-        return pseudonym(key, ":".join(handle))
+        mark = f"{ROW}-" if handle[0] == ROW else ""
+        return mark + pseudonym(key, ":".join(handle))
 
     return hashed
 

@@ -121,7 +121,7 @@ def replace_deliveries(
         for item in screened
     }
     if acts or acts_path(settings).exists():
-        (place / _ACTS).write_bytes(renumbered_acts(settings, gone) + acts)
+        (place / _ACTS).write_bytes(renumbered_acts(settings, gone, with_reasons=is_aged) + acts)
     files.sync_tree(place)
     (place / _READY).touch()
     files.sync(place)

@@ -1,6 +1,6 @@
 """Putting the id ledger and the tombstones back from a release's backup (`identity_backup`).
 
-Belongs here, too: refusing to work without a ledger that a release still holds.
+What a run refuses to go on without is `identity_guard`'s business.
 """
 
 from __future__ import annotations
@@ -12,9 +12,15 @@ from pathlib import Path
 
 from orchestration.errors import EXIT_USAGE, JourneylineError
 from orchestration.privacy.handles import tombstones_path
-from orchestration.publish import files, manifest
+from orchestration.publish import files
 from orchestration.publish.finding import CURRENT, find_release, release_folders
 from orchestration.publish.identity_backup import LEDGER, TOMBSTONES
+from orchestration.publish.identity_guard import (
+    ledger_folder,
+    newest_backup,
+    stated_files,
+    take_as_whole,
+)
 from orchestration.settings import Settings
 
 
@@ -35,72 +41,26 @@ class RestoreReport:
     tombstones: int
 
 
-def require_ledger(settings: Settings) -> None:
-    """Refuse to go on without the id ledger where a kept release holds it.
-
-    A run would fold another one from the landings; after a decision, a replay, an erasure or a
-    change of rules people would get other ids.
-
-    Raises:
-        JourneylineError: The ledger is missing, and nobody asked for another one (exit 2).
-    """
-    if _holds_ledger(settings.identity / "ledger") or _refolding(settings).exists():
-        return
-    held = sorted(
-        folder.name for folder in release_folders(settings) if _holds_ledger(folder / LEDGER)
-    )
-    if held:
-        raise JourneylineError(
-            f"The id ledger is missing, and {len(held)} kept releases hold it; a ledger made anew "
-            "may give people other ids.",
-            str(settings.identity / "ledger"),
-            "`journeyline identity restore` puts it back; `journeyline run --refold-identity` "
-            "makes it anew from the landings.",
-            EXIT_USAGE,
-        )
-
-
-def allow_refold(settings: Settings) -> None:
-    """Let the next run make the ledger anew, however often it has to be tried; needs the lock."""
-    settings.identity.mkdir(parents=True, exist_ok=True)
-    _refolding(settings).touch()
-
-
-def end_refold(settings: Settings) -> None:
-    """The ledger stands: from now on a lost one is refused again."""
-    _refolding(settings).unlink(missing_ok=True)
-
-
-def _refolding(settings: Settings) -> Path:
-    return settings.identity / "refolding"
-
-
-def _holds_ledger(folder: Path) -> bool:
-    return any(folder.glob("*.parquet"))
-
-
 def restore(settings: Settings, release_id: str | None = None) -> RestoreReport:
     """Put the ledger back as it was when a release was published. Needs the writer lock.
 
-    Tombstones are only ever added: those of every kept release, and those that are there.
+    Tombstones are only ever added: those of every kept release, and those that are there. What
+    newer releases hold of the ledger is given up where an older one is named.
 
     Args:
         settings: The home folder.
-        release_id: The release; None means the current one.
+        release_id: The release; None means the one with the newest ledger.
 
     Raises:
         JourneylineError: The release holds no ledger, its files are not what was published, or
             the home's ledger knows acts that the release does not.
     """
-    release = find_release(settings, release_id or CURRENT)
-    stated = {
-        Path(name).name: str(entry["sha256"])
-        for name, entry in manifest.read_manifest(release)["files"].items()
-        if name.startswith(f"{LEDGER}/")
-    }
+    newest = newest_backup(settings)
+    release = newest if newest and not release_id else find_release(settings, release_id or CURRENT)
+    stated = dict(sorted(stated_files(release)))
     _require_whole(release, stated)
-    folder = settings.identity / "ledger"
-    _require_nothing_newer(folder, release, stated)
+    folder = ledger_folder(settings)
+    _require_nothing_newer(folder, release, stated, may_follow=release == newest)
     folder.mkdir(parents=True, exist_ok=True)
     restored = 0
     for name, sha256 in stated.items():
@@ -112,6 +72,7 @@ def restore(settings: Settings, release_id: str | None = None) -> RestoreReport:
             os.replace(temporary, target)
             restored += 1
     files.sync(folder)
+    take_as_whole(settings)
     return RestoreReport(release.name, len(stated), restored, _restore_tombstones(settings))
 
 
@@ -133,8 +94,16 @@ def _require_whole(release: Path, stated: dict[str, str]) -> None:
             )
 
 
-def _require_nothing_newer(folder: Path, release: Path, stated: dict[str, str]) -> None:
-    newer = sorted(path.name for path in folder.glob("*.parquet") if path.name not in stated)
+def _require_nothing_newer(
+    folder: Path, release: Path, stated: dict[str, str], *, may_follow: bool
+) -> None:
+    """Refuse where the home knows other instants; later ones may follow the newest backup."""
+    last = max(stated)
+    newer = sorted(
+        path.name
+        for path in folder.glob("*.parquet")
+        if path.name not in stated and not (may_follow and path.name > last)
+    )
     if newer:
         raise JourneylineError(
             f"The id ledger knows {len(newer)} instants that release {release.name} does not; "

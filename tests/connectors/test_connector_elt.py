@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import csv
-import json
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from adbc_driver_postgresql import dbapi
-from fetch_home import NIGHT, fetch, landed_records, project_with
+from elt_tables import SYNCED, loaded, loaded_real, project, raw, write
+from fetch_home import NIGHT, fetch, landed_records
 from postgres_server import running_server
 
-from orchestration import warehouse
-from orchestration.connectors.run import check_tables, fetch_tables
+from orchestration.connectors.run import check_tables
 from orchestration.errors import JourneylineError
 from orchestration.ingest.loader import load_deliveries
-from orchestration.settings import Settings
 
-SYNCED = "2020-03-05 05:03:34.208"
 USER = {
     "id": "1",
     "_fivetran_synced": SYNCED,
@@ -31,33 +27,9 @@ USER = {
     "created_at": "2020-02-26 22:55:12",
     "updated_at": "2020-02-26 22:55:12",
 }
+LEDGER = """select entity, landed_count, accepted_count, quarantined_count, duplicate_count
+    from ingest.deliveries order by entity"""
 CHANGE = {"_fivetran_synced": SYNCED, "ticket_id": "7", "field_name": "status", "user_id": ""}
-
-
-def write(folder: Path, table: str, rows: list[dict[str, Any]], mark: str = "\ufeff") -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{table}.csv").open("w", encoding="utf-8", newline="") as file:
-        file.write(mark)
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def project(
-    home: Path, *tables: str, vendor: str = "zendesk", tool: str = "fivetran", **place: str
-) -> Settings:
-    entry = {"kind": "elt", "tool": tool, "vendor": vendor}
-    given = place or {"folder": str(home / "tables")}
-    tables_of = {table: {} for table in tables}
-    return project_with(home, vendor, {**entry, **given, "tables": tables_of}, enabled=True)
-
-
-def raw(settings: Settings, query: str) -> list[tuple]:
-    connection = warehouse.connect(settings.warehouse, read_only=True)
-    try:
-        return connection.execute(query).fetchall()
-    finally:
-        connection.close()
 
 
 def test_a_row_keeps_its_columns_and_gains_what_the_contract_reads(tmp_path: Path) -> None:
@@ -102,10 +74,7 @@ def test_a_member_that_the_tool_marks_as_deleted_is_archived(tmp_path: Path) -> 
         "_fivetran_synced": SYNCED,
         "_fivetran_deleted": "TRUE",
     }
-    write(tmp_path / "tables", "member", [member])
-    settings = project(tmp_path, "members", vendor="mailchimp")
-    fetch(settings, "mailchimp/members")
-    load_deliveries(settings, None)
+    settings = loaded(tmp_path, "mailchimp/members", member=[member])
     found = raw(settings, "select status, last_changed_at::text from raw.mailchimp__members")
     assert found == [("archived", "2020-03-05 05:03:34.208")]
 
@@ -127,11 +96,9 @@ def test_a_field_s_history_says_what_was_before_and_a_repeated_row_counts_once(
 ) -> None:
     opened = {**CHANGE, "updated": "2020-08-28 11:01:27", "value": "open"}
     solved = {**CHANGE, "updated": "2020-08-29 11:01:27", "value": "solved"}
-    write(tmp_path / "tables", "ticket_field_history", [solved, opened, solved, solved])
-    settings = project(tmp_path, "ticket_events")
-    fetch(settings, "zendesk/ticket_events")
-    report = load_deliveries(settings, None)
-    assert (report.accepted, report.duplicates, report.quarantined) == (2, 2, 0)
+    changes = [solved, opened, solved, solved]
+    settings = loaded(tmp_path, "zendesk/ticket_events", ticket_field_history=changes)
+    assert raw(settings, LEDGER) == [("ticket_events", 4, 2, 0, 2)]
     query = """select event_type, previous_value, value, created_at::text
         from raw.zendesk__ticket_events order by created_at"""
     assert raw(settings, query) == [
@@ -191,23 +158,16 @@ def test_every_row_of_real_tables_is_accounted_for(tmp_path: Path, shared_data: 
         "ticket_events": ("ticket_field_history", 38),
         "groups": ("group", 8),
     }
-    place = {"folder": str(folder), "file_name": "{table}_data.csv"}
-    settings = project(tmp_path, *tables, **place)
-    report = fetch_tables(settings, (), lambda line: None, lambda: NIGHT)
-    assert [one.error for one in report] == [None] * len(tables)
-    for one in report:
-        name, count = tables[one.table.split("/")[1]]
+    settings = loaded_real(tmp_path, shared_data, "zendesk", *tables)
+    for name, count in tables.values():
         with (folder / f"{name}_data.csv").open(encoding="utf-8-sig", newline="") as file:
-            assert one.records == len(list(csv.DictReader(file))) == count
-    load_deliveries(settings, None)
-    ledger = """select entity, status, landed_count, accepted_count, quarantined_count,
-        duplicate_count from ingest.deliveries order by entity"""
-    assert raw(settings, ledger) == [
-        ("comments", "loaded", 20, 20, 0, 0),
-        ("groups", "loaded", 8, 8, 0, 0),
-        ("ticket_events", "loaded", 38, 35, 0, 3),
-        ("tickets", "loaded", 10, 10, 0, 0),
-        ("users", "loaded", 10, 10, 0, 0),
+            assert len(list(csv.DictReader(file))) == count
+    assert raw(settings, LEDGER) == [
+        ("comments", 20, 20, 0, 0),
+        ("groups", 8, 8, 0, 0),
+        ("ticket_events", 38, 35, 0, 3),
+        ("tickets", 10, 10, 0, 0),
+        ("users", 10, 10, 0, 0),
     ]
     deleted = "select count(*) from raw.zendesk__tickets where status = 'deleted'"
     assert raw(settings, deleted) == [(2,)]
@@ -216,30 +176,17 @@ def test_every_row_of_real_tables_is_accounted_for(tmp_path: Path, shared_data: 
 def test_every_row_of_real_e_mail_tables_is_accounted_for(
     tmp_path: Path, shared_data: Path
 ) -> None:
-    settings = project(
-        tmp_path,
-        *("members", "campaigns", "email_activity"),
-        vendor="mailchimp",
-        folder=str(shared_data / "landed" / "mailchimp"),
-    )
-    report = fetch_tables(settings, (), lambda line: None, lambda: NIGHT)
-    assert [one.error for one in report] == [None] * 3
-    load_deliveries(settings, None)
-    ledger = """select entity, status, landed_count, accepted_count, quarantined_count,
-        duplicate_count from ingest.deliveries order by entity"""
+    tables = ("members", "campaigns", "email_activity")
+    settings = loaded_real(tmp_path, shared_data, "mailchimp", *tables, file_name="{table}.csv")
     # One campaign and two e-mails of automations; 17 and 8 actions, 10 recipients, 1 who left.
-    assert raw(settings, ledger) == [
-        ("campaigns", "loaded", 3, 3, 0, 0),
-        ("email_activity", "loaded", 36, 36, 0, 0),
-        ("members", "loaded", 9, 9, 0, 0),
+    assert raw(settings, LEDGER) == [
+        ("campaigns", 3, 3, 0, 0),
+        ("email_activity", 36, 36, 0, 0),
+        ("members", 9, 9, 0, 0),
     ]
     # Four of the addresses are no members any more: they were sent four mails and opened one.
     known = "select count(unique_email_id), count(*) from raw.mailchimp__email_activity"
     assert raw(settings, known) == [(31, 36)]
-
-
-LEDGER = """select entity, landed_count, accepted_count, quarantined_count, duplicate_count
-    from ingest.deliveries order by entity"""
 
 
 @pytest.mark.parametrize(
@@ -249,11 +196,14 @@ LEDGER = """select entity, landed_count, accepted_count, quarantined_count, dupl
             "hubspot",
             "{table}_data.csv",
             [
+                ("calls", 1, 1, 0, 0),
                 ("companies", 24, 24, 0, 0),
                 ("contacts", 22, 22, 0, 0),
                 ("deals", 44, 44, 0, 0),
                 ("email_events", 100, 100, 0, 0),
+                ("meetings", 100, 100, 0, 0),
                 ("owners", 100, 100, 0, 0),
+                ("tickets", 25, 25, 0, 0),
             ],
         ),
         (
@@ -281,32 +231,23 @@ LEDGER = """select entity, landed_count, accepted_count, quarantined_count, dupl
 def test_every_row_of_real_tables_of_more_vendors_is_accounted_for(
     tmp_path: Path, shared_data: Path, vendor: str, file_name: str, expected: list[tuple]
 ) -> None:
-    place = {"folder": str(shared_data / "landed" / vendor), "file_name": file_name}
     entities = [entity for entity, *_ in expected]
-    settings = project(tmp_path, *entities, vendor=vendor, **place)
-    report = fetch_tables(settings, (), lambda line: None, lambda: NIGHT)
-    assert [one.error for one in report] == [None] * len(expected)
-    load_deliveries(settings, None)
+    settings = loaded_real(tmp_path, shared_data, vendor, *entities, file_name=file_name)
     assert raw(settings, LEDGER) == expected
 
 
 def test_real_deletions_and_merges_of_hubspot_and_salesforce_are_read(
     tmp_path: Path, shared_data: Path
 ) -> None:
-    landed = shared_data / "landed"
-    place = {"folder": str(landed / "hubspot"), "file_name": "{table}_data.csv"}
-    settings = project(tmp_path / "h", "contacts", "email_events", vendor="hubspot", **place)
-    fetch_tables(settings, (), lambda line: None, lambda: NIGHT)
-    load_deliveries(settings, None)
+    tables = ("contacts", "email_events")
+    settings = loaded_real(tmp_path / "h", shared_data, "hubspot", *tables)
     merged = """select contact_id, merged_contact_ids from raw.hubspot__contacts
         where merged_contact_ids is not null order by 1 limit 1"""
     assert raw(settings, merged) == [("78971951", "76340251;46897301;76226001")]
     opened = "select action, count(*) from raw.hubspot__email_events group by all order by all"
     assert sum(count for _, count in raw(settings, opened)) == 100
-    place = {"folder": str(landed / "salesforce"), "file_name": "sf_{table}_history_data.csv"}
-    settings = project(tmp_path / "s", "accounts", vendor="salesforce", **place)
-    fetch_tables(settings, (), lambda line: None, lambda: NIGHT)
-    load_deliveries(settings, None)
+    history = "sf_{table}_history_data.csv"
+    settings = loaded_real(tmp_path / "s", shared_data, "salesforce", "accounts", file_name=history)
     gone = "select is_archived, count(*) from raw.salesforce__accounts group by all order by all"
     assert raw(settings, gone) == [(False, 1), (True, 9)]
 
@@ -326,10 +267,7 @@ def test_a_contact_of_intercom_without_an_active_version_was_deleted_when_its_la
     }
     second = {**first, "updated_at": "2020-03-03 10:00:00", "_fivetran_end": "2020-03-04 10:00:00"}
     kept = {**first, "id": "c2", "_fivetran_active": "true", "_fivetran_end": "9999-12-31 23:59:59"}
-    write(tmp_path / "tables", "contact_history", [first, second, kept])
-    settings = project(tmp_path, "contacts", vendor="intercom")
-    fetch(settings, "intercom/contacts")
-    load_deliveries(settings, None)
+    settings = loaded(tmp_path, "intercom/contacts", contact_history=[first, second, kept])
     query = """select user_id, is_active, updated_at::text from raw.intercom__contacts
         order by user_id, updated_at"""
     assert raw(settings, query) == [
@@ -338,28 +276,6 @@ def test_a_contact_of_intercom_without_an_active_version_was_deleted_when_its_la
         ("c1", False, "2020-03-04 10:00:00"),
         ("c2", True, "2020-03-02 10:00:00"),
     ]
-
-
-def test_a_merge_audit_of_hubspot_and_the_property_are_one_list(tmp_path: Path) -> None:
-    contact = {
-        "id": "1",
-        "_fivetran_synced": SYNCED,
-        "_fivetran_deleted": "FALSE",
-        "property_email": "x@example.org",
-        "property_hs_merged_object_ids": "2",
-        "property_createdate": "2020-03-01 10:00:00",
-    }
-    gone = {**contact, "id": "9", "_fivetran_deleted": "TRUE", "property_hs_merged_object_ids": ""}
-    write(tmp_path / "tables", "contact", [contact, gone])
-    audit = {"canonical_vid": "1", "_fivetran_synced": SYNCED}
-    merges = [{**audit, "vid_to_merge": "4"}, {**audit, "vid_to_merge": "3"}]
-    write(tmp_path / "tables", "contact_merge_audit", merges)
-    settings = project(tmp_path, "contacts", vendor="hubspot")
-    fetch(settings, "hubspot/contacts")
-    load_deliveries(settings, None)
-    query = """select contact_id, merged_contact_ids, is_archived from raw.hubspot__contacts
-        order by contact_id"""
-    assert raw(settings, query) == [("1", "2;3;4", False), ("9", None, True)]
 
 
 AIRBYTE = {"_airbyte_raw_id": "r1", "_airbyte_extracted_at": "2020-03-05 05:03:34.208+00"}
@@ -378,13 +294,10 @@ def test_airbyte_s_rows_are_what_the_api_answered(tmp_path: Path) -> None:
         "updated_at": "2011-05-05T10:38:52Z",
     }
     gone = {**ticket, "id": "35437", "status": "deleted"}
-    write(tmp_path / "tables", "tickets", [ticket, gone])
-    settings = project(tmp_path, "tickets", tool="airbyte")
-    assert fetch(settings, "zendesk/tickets").records == 2
+    settings = loaded(tmp_path, "zendesk/tickets", tool="airbyte", tickets=[ticket, gone])
     first = landed_records(settings)[0]
     assert (first["via"]["channel"], first["tags"]) == ("web", ["b", "a"])
     assert not any(name.startswith("_airbyte") for name in first)
-    assert load_deliveries(settings, None).accepted == 2
     found = "select ticket_id, channel, subject, status from raw.zendesk__tickets order by 1"
     assert raw(settings, found) == [
         ("35436", "web", "[urgent] help", "open"),
@@ -401,10 +314,7 @@ def test_airbyte_s_hubspot_and_salesforce_load_by_the_same_mapping(tmp_path: Pat
         "updatedAt": "2020-03-02T10:00:00.000Z",
         "properties": '{"email":"x@example.org","hs_merged_object_ids":"7;8"}',
     }
-    write(tmp_path / "h" / "tables", "contacts", [contact])
-    settings = project(tmp_path / "h", "contacts", vendor="hubspot", tool="airbyte")
-    fetch(settings, "hubspot/contacts")
-    load_deliveries(settings, None)
+    settings = loaded(tmp_path / "h", "hubspot/contacts", tool="airbyte", contacts=[contact])
     found = "select contact_id, email, merged_contact_ids, is_archived from raw.hubspot__contacts"
     assert raw(settings, found) == [("101", "x@example.org", "7;8", False)]
     case = {
@@ -416,10 +326,7 @@ def test_airbyte_s_hubspot_and_salesforce_load_by_the_same_mapping(tmp_path: Pat
         "CreatedDate": "2020-03-01T10:00:00.000+00:00",
         "SystemModstamp": "2020-03-02T10:00:00.000+00:00",
     }
-    write(tmp_path / "s" / "tables", "Case", [case])
-    settings = project(tmp_path / "s", "cases", vendor="salesforce", tool="airbyte")
-    fetch(settings, "salesforce/cases")
-    load_deliveries(settings, None)
+    settings = loaded(tmp_path / "s", "salesforce/cases", tool="airbyte", Case=[case])
     found = "select ticket_id, requester_id, is_deleted from raw.salesforce__cases"
     assert raw(settings, found) == [("500A", "003A", True)]
 
@@ -433,7 +340,6 @@ def test_a_table_that_the_tool_has_no_mapping_for_is_named(tmp_path: Path) -> No
 def test_only_a_question_of_the_kind_nps_gives_an_answer_of_qualtrics_a_score(
     tmp_path: Path,
 ) -> None:
-    tables = tmp_path / "tables"
     answer = {
         "id": "R1",
         "survey_id": "S1",
@@ -442,64 +348,17 @@ def test_only_a_question_of_the_kind_nps_gives_an_answer_of_qualtrics_a_score(
         "recorded_date": "2020-03-04 10:00:00.000000",
         "_fivetran_synced": SYNCED,
     }
-    write(tables, "survey_response", [answer, {**answer, "id": "R2", "finished": "0"}])
     # The same question id in another survey is another question.
     kinds = [("Q1", "S1", "NPS"), ("Q2", "S1", "SAVR"), ("Q2", "S2", "NPS")]
-    write(tables, "question", [{"id": q, "survey_id": s, "selector": k} for q, s, k in kinds])
     said = [("R1", "Q1", "9"), ("R1", "Q2", "1"), ("R2", "Q2", "2")]
-    write(
-        tables,
-        "question_response",
-        [{"response_id": r, "question_id": q, "value": v} for r, q, v in said],
+    settings = loaded(
+        tmp_path,
+        "qualtrics/responses",
+        survey_response=[answer, {**answer, "id": "R2", "finished": "0"}],
+        question=[{"id": q, "survey_id": s, "selector": k} for q, s, k in kinds],
+        question_response=[{"response_id": r, "question_id": q, "value": v} for r, q, v in said],
     )
-    settings = project(tmp_path, "responses", vendor="qualtrics")
-    fetch(settings, "qualtrics/responses")
-    load_deliveries(settings, None)
     query = (
         "select response_id, survey, score, is_finished from raw.qualtrics__responses order by 1"
     )
     assert raw(settings, query) == [("R1", "nps", 9, True), ("R2", None, None, False)]
-
-
-def test_a_deal_of_hubspot_has_its_contact_its_stages_and_how_they_end(tmp_path: Path) -> None:
-    tables = tmp_path / "tables"
-    deal = {
-        "deal_id": "7",
-        "_fivetran_synced": SYNCED,
-        "_fivetran_deleted": "FALSE",
-        "deal_pipeline_id": "p",
-        "deal_pipeline_stage_id": "s2",
-        "property_amount": "10.5",
-        "property_createdate": "2020-03-01 10:00:00",
-    }
-    write(tables, "deal", [deal, {**deal, "deal_id": "8", "deal_pipeline_stage_id": "s3"}])
-    write(tables, "deal_contact", [{"deal_id": "7", "contact_id": c} for c in ("12", "11")])
-    entered = [("s1", "2020-03-01 10:00:00"), ("s2", "2020-03-04 10:00:00")]
-    write(
-        tables,
-        "deal_stage",
-        [{"deal_id": "7", "value": stage, "date_entered": at} for stage, at in entered],
-    )
-    stages = [("s1", "FALSE", "FALSE"), ("s2", "TRUE", "TRUE"), ("s3", "TRUE", "FALSE")]
-    write(
-        tables,
-        "deal_pipeline_stage",
-        [{"stage_id": s, "is_closed": closed, "closed_won": won} for s, closed, won in stages],
-    )
-    merged = {"deal_id": "7", "merged_deal_id": "8", "_fivetran_synced": "2020-03-09 05:03:34"}
-    write(tables, "merged_deal", [merged])
-    settings = project(tmp_path, "deals", vendor="hubspot")
-    fetch(settings, "hubspot/deals")
-    assert load_deliveries(settings, None).accepted == 2
-    query = """select deal_id, contact_id, deal_stage, amount::text, is_archived,
-        updated_at::text from raw.hubspot__deals order by deal_id"""
-    assert raw(settings, query) == [
-        ("7", "11", "closedwon", "10.5000", False, "2020-03-05 05:03:34.208"),
-        ("8", None, "closedlost", "10.5000", True, "2020-03-09 05:03:34"),
-    ]
-    history = "select stage_history::text from raw.hubspot__deals where deal_id = '7'"
-    ((told,),) = raw(settings, history)
-    assert [(one["value"], one["timestamp"]) for one in json.loads(told)] == [
-        ("s1", "2020-03-01T10:00:00Z"),
-        ("closedwon", "2020-03-04T10:00:00Z"),
-    ]

@@ -25,6 +25,7 @@ def pipedrive(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipedrive]:
     monkeypatch.setenv("PIPEDRIVE_TOKEN", "pd-1")
     vendor = Pipedrive()
     vendor.persons = fixture("pipedrive", "persons")
+    vendor.deals = fixture("pipedrive", "deals")
     yield vendor
     vendor.api.close()
 
@@ -44,7 +45,7 @@ def of_pipedrive(folder: Path, vendor: Pipedrive, **changes: Any) -> Settings:
         "url": vendor.api.url,
         "auth": {"kind": "header", "name": "x-api-token", "token_from": "PIPEDRIVE_TOKEN"},
         "retry": PATIENCE,
-        "tables": {"persons": {}},
+        "tables": {"persons": {}, "deals": {}},
     }
     return project_with(folder, "pipedrive", {**entry, **changes}, enabled=True)
 
@@ -91,6 +92,29 @@ def test_a_cursor_that_pipedrive_forgot_begins_the_fetch_again(
     fetch(settings, "pipedrive/persons", told=told.append)
     assert any("not valid any more" in line for line in told)
     assert [one["id"] for one in landed_records(settings)] == [11, 12]
+
+
+def test_deals_come_with_those_that_were_deleted(tmp_path: Path, pipedrive: Pipedrive) -> None:
+    settings = of_pipedrive(tmp_path, pipedrive, page_size=1)
+    done = fetch(settings, "pipedrive/deals")
+    assert (done.records, done.pages) == (4, 4)
+    assert [one["id"] for one in landed_records(settings)] == [41, 42, 41, 43]
+    report = load_deliveries(settings, None)
+    assert (report.accepted, report.quarantined) == (4, 0)
+    # A later fetch asks for both kinds again.
+    fetch(settings, "pipedrive/deals", NIGHT + timedelta(days=1))
+    assert [one.args.get("status") for one in pipedrive.api.asked[-2:]] == [None, "deleted"]
+
+
+def test_deleted_deals_are_gone_on_with_where_their_cursor_was_forgotten(
+    tmp_path: Path, pipedrive: Pipedrive
+) -> None:
+    settings = of_pipedrive(tmp_path, pipedrive, page_size=1)
+    deleted = pipedrive.deals[-1]
+    pipedrive.deals.append({**deleted, "id": 44, "update_time": "2025-02-15T08:00:00Z"})
+    pipedrive.api.faults = {5: failing(400)}
+    fetch(settings, "pipedrive/deals")
+    assert [one["id"] for one in landed_records(settings)] == [41, 42, 41, 43, 44]
 
 
 def test_contacts_and_conversations_come_through_the_search(

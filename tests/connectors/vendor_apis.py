@@ -89,19 +89,25 @@ class Salesforce:
 
 
 class Pipedrive:
-    """Persons of one account, by cursors that are opaque."""
+    """Persons and deals of one account, by cursors that are opaque."""
 
     def __init__(self) -> None:
         self.persons: list[Record] = []
+        self.deals: list[Record] = []
         self.api = LocalApi(self._answer, "")
         self.api.header = ("x-api-token", "pd-1")
 
     def _answer(self, request: Request) -> Any:
-        if request.path != "/api/v2/persons":
+        kinds = {"/api/v2/persons": self.persons, "/api/v2/deals": self.deals}
+        if request.path not in kinds:
             return status(404)
         since = request.args.get("updated_since")
-        due = [p for p in self.persons if since is None or p["update_time"] >= since]
-        due.sort(key=lambda person: (person["update_time"], person["id"]))
+        due = [r for r in kinds[request.path] if since is None or r["update_time"] >= since]
+        if request.path.endswith("deals"):
+            # Deleted deals come only where they are asked for.
+            wanted = request.args.get("status") == "deleted"
+            due = [deal for deal in due if (deal["status"] == "deleted") == wanted]
+        due.sort(key=lambda record: (record["update_time"], record["id"]))
         at = int(request.args.get("cursor", "c0")[1:])
         end = at + int(request.args["limit"])
         cursor = f"c{end}" if end < len(due) else None

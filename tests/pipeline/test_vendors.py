@@ -184,7 +184,8 @@ def test_salesforce_s_opportunities_are_deals_of_their_contacts_and_accounts(
         " strftime(opened_at, '%m-%d ') || strftime(closed_at, '%m-%d') from fct_deals"
         " left join bridge_customer_records as records"
         " on records.customer_id = fct_deals.customer_id and records.entity = 'contacts'"
-        " and records.record_id in ('003A', '003C') order by deal_id"
+        " and records.record_id in ('003A', '003C')"
+        " where fct_deals.deal_id like 'salesforce/%' order by deal_id"
     )
     assert published(company, deals) == [
         ("006A", "003A", True, "closedwon", "won", 2, "12000.50", "USD", False, "02-01 02-20"),
@@ -198,6 +199,35 @@ def test_salesforce_s_opportunities_are_deals_of_their_contacts_and_accounts(
     assert published(company, moves) == [
         ("deal_opened", "02-10", "12000.50"),
         ("deal_won", "02-20", "12000.50"),
+    ]
+
+
+def test_pipedrive_s_deals_are_of_their_persons_and_end_as_their_status_says(
+    company: Settings,
+) -> None:
+    deals = (
+        "select split_part(deal_id, 'pipedrive/', 2), record_id, current_stage, outcome,"
+        " stage_count, original_amount::text, currency, lost_reason, is_archived"
+        " from fct_deals left join bridge_customer_records as records"
+        " on records.customer_id = fct_deals.customer_id and records.source = 'pipedrive'"
+        " where fct_deals.deal_id like 'pipedrive/%' order by deal_id"
+    )
+    assert published(company, deals) == [
+        ("41", "11", "closedwon", "won", 2, "950.5000", "EUR", None, False),
+        ("42", "12", "closedlost", "lost", 1, "120.0000", "USD", "too early", False),
+        ("43", "11", "1", None, 1, "900.0000", "EUR", None, True),
+    ]
+    moves = (
+        "select touchpoint_type, strftime(occurred_at, '%m-%d') from {}"
+        " where source = 'pipedrive' order by occurred_at, touchpoint_type"
+    )
+    assert published(company, moves.format("fct_touchpoints")) == [
+        ("deal_opened", "02-12"),
+        ("deal_lost", "02-13"),
+        ("deal_won", "02-24"),
+    ]
+    assert published(company, moves.format("fct_unattributed_touchpoints")) == [
+        ("deal_opened", "02-14")
     ]
 
 

@@ -108,6 +108,25 @@ def test_deals_are_those_of_the_tables_and_deleted_ones_are_marked(
     ) == [(0,)]
 
 
+def test_real_tickets_and_engagements_of_hubspot_are_events_or_say_why_not(
+    company: Settings,
+) -> None:
+    told = (
+        "select touchpoint_type, channel, count(*) from (select source, touchpoint_type, channel"
+        " from fct_touchpoints union all select source, touchpoint_type, channel"
+        " from fct_unattributed_touchpoints) where source = 'hubspot'"
+        " and touchpoint_type not like 'email%' and touchpoint_type not like 'deal%'"
+        " group by all order by all"
+    )
+    assert published(company, told) == [
+        ("call_held", "phone", 1),
+        ("meeting_held", "meeting", 100),
+        ("ticket_opened", None, 25),
+    ]
+    tickets = "select status, count(*) from journey.int_tickets where source = 'hubspot' group by 1"
+    assert dict(built(company, tickets)) == {"closed": 22, "open": 3}
+
+
 def test_the_parts_of_real_conversations_are_steps_of_the_company(company: Settings) -> None:
     steps = (
         "select step_type, count(*) from journey.int_service_steps where source = 'intercom'"

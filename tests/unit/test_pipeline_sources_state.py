@@ -47,17 +47,26 @@ def test_more_sources_keep_what_was_loaded_and_build_the_marts_again(settings: S
     assert configuration_hash(settings) != configuration
 
 
-def test_fewer_sources_and_other_contracts_do_not(settings: Settings) -> None:
+def test_another_contract_keeps_the_other_tables_and_builds_the_marts_again(
+    settings: Settings,
+) -> None:
+    configuration, sources = configuration_hash(settings), sources_state(settings)
+    path = settings.contracts / "sources" / "zendesk.groups.odcs.yaml"
+    path.write_text(path.read_text(encoding="utf-8") + "# another one\n", encoding="utf-8")
+    assert keeps_loaded(settings, sources)
+    assert configuration_hash(settings) != configuration
+
+
+def test_fewer_sources_and_tables_do_not(settings: Settings) -> None:
     before = sources_state(settings)
     assert not keeps_loaded(settings, "0" * 64)
     contracts = settings.contracts / "sources"
     # Nothing of a source that is off was loaded by its contract.
-    off = contracts / "pipedrive.persons.odcs.yaml"
-    off.write_text(off.read_text(encoding="utf-8") + "# another one\n", encoding="utf-8")
+    (contracts / "pipedrive.persons.odcs.yaml").unlink()
     assert keeps_loaded(settings, before)
     taken = contracts / "zendesk.groups.odcs.yaml"
     whole = taken.read_text(encoding="utf-8")
-    taken.write_text(whole + "# another one\n", encoding="utf-8")
+    taken.unlink()
     assert not keeps_loaded(settings, before)
     taken.write_text(whole, encoding="utf-8")
     assert keeps_loaded(settings, before)

@@ -18,16 +18,18 @@ from backports import zstd
 from pyarrow import parquet
 from test_ingest_formats import as_workbook
 
-from orchestration.ingest.acts import append_acts, read_acts
+from orchestration.ingest.acts import acts_path, append_acts, read_acts
 from orchestration.ingest.contracts import Contract, load_contracts
 from orchestration.ingest.landing import Delivery, land_file, list_deliveries
 from orchestration.ingest.unpacking import open_chunks
 from orchestration.privacy import screening
+from orchestration.privacy.corrected import corrected_rows
 from orchestration.privacy.handles import (
     append_tombstone,
     handles_of,
     hasher,
     read_tombstones,
+    row_handle,
     tombstones_path,
 )
 from orchestration.settings import REPO_ROOT, Settings
@@ -218,6 +220,52 @@ def test_acts_on_rows_follow_the_rows_that_stay(settings: Settings, tmp_path: Pa
     screening.replace_deliveries(settings, {("surveys", "respondents"): contract}, [found])
     (act,) = read_acts(settings)
     assert act.rows[delivery.delivery_id] == ((2, 2), (3, 3))
+
+
+def test_what_was_said_of_rows_that_leave_leaves_with_them(
+    settings: Settings, tmp_path: Path
+) -> None:
+    contract = contract_of("ndjson", {})
+    delivery = landed(settings, "respondents.ndjson", as_ndjson().encode(), tmp_path)
+    gone, kept = (
+        [("surveys", "respondents", delivery.delivery_id, n) for n in numbers]
+        for numbers in ((2, 4), (1, 3))
+    )
+    append_acts(settings, "discard", gone, AT, f"Ann: {GONE} is right", delivered_as="later")
+    append_acts(settings, "discard", kept, AT, "Ann: test rows")
+    found = screening.screen(delivery, contract, names_gone)
+    assert found is not None
+    screening.replace_deliveries(settings, {("surveys", "respondents"): contract}, [found])
+    # an act that names no row any more is one that a load can take
+    assert [(act.rows, act.reason, act.delivered_as) for act in read_acts(settings)] == [
+        ({}, "erased", "later"),
+        ({delivery.delivery_id: ((1, 1), (2, 2))}, "Ann: test rows", None),
+    ]
+    assert GONE not in acts_path(settings).read_text()
+
+
+def test_the_rows_that_a_correction_stands_for_are_found_by_its_delivery(
+    settings: Settings, tmp_path: Path
+) -> None:
+    contract = contract_of("ndjson", {})
+    contracts = {("surveys", "respondents"): contract}
+    delivery = landed(settings, "respondents.ndjson", as_ndjson().encode(), tmp_path)
+    rows = [("surveys", "respondents", delivery.delivery_id, n) for n in (1, 2, 5)]
+    append_acts(settings, "discard", rows, AT, "Ann: so it is", delivered_as="later")
+    place = ("surveys", "respondents", "later")
+    found = corrected_rows(settings, contracts, [place])
+    assert [(d.delivery_id, row.number) for d, row in found] == [
+        (delivery.delivery_id, n) for n in (1, 2, 5)
+    ]
+    assert corrected_rows(settings, contracts, [("surveys", "respondents", "another")]) == []
+
+
+def test_a_row_is_the_same_however_its_words_are_ordered_and_is_kept_apart_from_names() -> None:
+    settings = Settings(home=Path("/none"), ledger_key="l" * 32)
+    row = row_handle("crm/contacts", '{"id": 7, "name": "Ann"}')
+    assert row_handle("crm/contacts", '{"name":"Ann","id":7}') == row
+    assert row_handle("crm/leads", '{"id": 7, "name": "Ann"}') != row
+    assert hasher(settings)(row).startswith("row-") and "Ann" not in str(row)
 
 
 def test_a_file_that_cannot_be_read_goes_whole(settings: Settings, tmp_path: Path) -> None:

@@ -16,13 +16,7 @@ record_customers as (
 ),
 
 consents as (
-    select customer_id, state
-    from {{ ref('fct_customer_consents') }}
-    where
-        purpose = 'marketing'
-        and channel = 'email'
-        and valid_to is null
-        and {{ touched_customers_filter('customer_id') }}
+    {{- standing_consents('email') }}
 ),
 
 complaints as (

@@ -15,13 +15,7 @@ customers as (
 ),
 
 consents as (
-    select customer_id, state
-    from {{ ref('fct_customer_consents') }}
-    where
-        purpose = 'marketing'
-        and channel = 'push'
-        and valid_to is null
-        and {{ touched_customers_filter('customer_id') }}
+    {{- standing_consents('push') }}
 ),
 
 device_owners as (

@@ -15,7 +15,7 @@ delivered_deals as (
 
 deal_versions as (
     select
-        cast({{ deal_key('deals.source', 'deals.deal_id') }} as {{ text }}) as deal_id,
+        cast({{ crm_key('deals.source', 'deals.deal_id') }} as {{ text }}) as deal_id,
         deals.deal_stage,
         nullif(deals.stage_history, '[]') as stage_history,
         deals.updated_at,

@@ -40,7 +40,7 @@ versions_ranked as (
 deals as (
     select
         cast(
-            {{ deal_key('versions_ranked.source', 'versions_ranked.deal_id') }} as {{ text }}
+            {{ crm_key('versions_ranked.source', 'versions_ranked.deal_id') }} as {{ text }}
         ) as deal_id,
         cast(
             versions_ranked.source || '/' || versions_ranked.entity || '/'
@@ -52,7 +52,7 @@ deals as (
             || versions_ranked.contact_id as {{ text }}
         ) as record_key,
         cast(
-            {{ company_key('versions_ranked.source', 'versions_ranked.company_id') }} as {{ text }}
+            {{ crm_key('versions_ranked.source', 'versions_ranked.company_id') }} as {{ text }}
         ) as company_id,
         cast(versions_ranked.source || '/owners/' || versions_ranked.owner_id as {{ text }})
             as owner_key,

@@ -1,4 +1,4 @@
--- one row: what holds for every household
+-- one row per warehouse: what holds for every household
 with
 
 household_settings as (

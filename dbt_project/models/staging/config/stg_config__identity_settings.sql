@@ -1,4 +1,4 @@
--- one row: what holds for every identifier
+-- one row per warehouse: what holds for every identifier
 with
 
 identity_settings as (

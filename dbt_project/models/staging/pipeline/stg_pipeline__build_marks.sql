@@ -1,4 +1,4 @@
--- one row, or none before the first complete build
+-- one row per warehouse, or none before the first complete build
 with
 
 build_marks as (

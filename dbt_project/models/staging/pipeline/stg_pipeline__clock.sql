@@ -1,4 +1,4 @@
--- one row: the instant that the run looks from
+-- one row per warehouse: the instant that the run looks from
 with
 
 clock as (

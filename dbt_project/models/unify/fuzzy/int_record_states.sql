@@ -11,7 +11,7 @@ delivered_companies as (
 
 companies as (
     select
-        {{ company_key('source', 'company_id') }} as company_id,
+        {{ crm_key('source', 'company_id') }} as company_id,
         name,
         domain,
         received_at,

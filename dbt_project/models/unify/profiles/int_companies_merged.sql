@@ -7,7 +7,7 @@ delivered_companies as (
 
 companies as (
     select
-        {{ company_key('delivered_companies.source', 'delivered_companies.company_id') }}
+        {{ crm_key('delivered_companies.source', 'delivered_companies.company_id') }}
             as company_key,
         delivered_companies.*,
     from delivered_companies
@@ -56,7 +56,7 @@ merged_ids_split as (
 merged_keys as (
     select
         merged_ids_split.company_id,
-        {{ company_key('merged_ids_split.source', 'trim(merged_ids_split.merged_company_id)') }}
+        {{ crm_key('merged_ids_split.source', 'trim(merged_ids_split.merged_company_id)') }}
             as merged_key,
     from merged_ids_split
 ),

@@ -13,7 +13,7 @@ record_versions as (
             'entity': 'contacts.entity',
             'record_id': 'contacts.contact_id',
             'user_id': 'contacts.app_user_id',
-            'company_id': company_key('contacts.source', 'contacts.company_id'),
+            'company_id': crm_key('contacts.source', 'contacts.company_id'),
             'email': 'contacts.email',
             'additional_emails': 'contacts.additional_emails',
             'phone': 'contacts.phone',
