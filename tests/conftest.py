@@ -65,6 +65,13 @@ def _clean_environment() -> None:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _nothing_left_by_another_test(_clean_environment: None) -> None:
+    """Where dbt ran in this process, the environment still names its home and its project."""
+    for variable in _VARIABLES:
+        os.environ.pop(variable, None)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real data that no one here wrote; tests that need it skip where the folder is absent."""

@@ -243,8 +243,15 @@ def _reference(target: str) -> tuple[str, str]:
 def _allowed(entry: Mapping[str, Any]) -> tuple[str, ...] | None:
     for rule in entry.get("quality", []):
         if rule.get("metric") == "invalidValues":
-            return tuple(str(value) for value in rule["arguments"]["validValues"])
+            return tuple(_word(str(value)) for value in rule["arguments"]["validValues"])
     return None
+
+
+def _word(value: str) -> str:
+    # DuckDB ends a statement at it, wherever it stands.
+    if "\0" in value:
+        raise ValueError(f"{value!r} holds the character NUL, which no value can hold")
+    return value
 
 
 def _custom_properties(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -23,32 +23,25 @@ from orchestration.connectors.keeping import forget_rows
 from orchestration.errors import EXIT_USAGE, JourneylineError
 from orchestration.followers.following import follow_all
 from orchestration.ingest.acts import acts_path
-from orchestration.ingest.contracts import Contract, load_contracts
-from orchestration.ingest.landing import Delivery
-from orchestration.ingest.unpacking import Refused
+from orchestration.ingest.contracts import load_contracts
 from orchestration.pipeline.locking import writing
 from orchestration.privacy import screening
-from orchestration.privacy.corrected import corrected_rows
 from orchestration.privacy.handles import (
-    ROW,
-    Hash,
-    Privacy,
     append_tombstone,
-    handles_of,
     hasher,
     load_privacy,
     read_tombstones,
-    row_handle,
     tombstones_path,
 )
 from orchestration.privacy.published_events import event_handles
+from orchestration.privacy.recognising import RowReader
 from orchestration.privacy.redacting import build_twins
 from orchestration.privacy.resolving import resolve
 from orchestration.publish import files, journal
 from orchestration.publish.flipping import STAGING, recover
 from orchestration.publish.replacing import serve_twins
 from orchestration.settings import Settings
-from orchestration.unify.rules import IdentityRules, load_identity_rules
+from orchestration.unify.rules import load_identity_rules
 from orchestration.warehouse import connect
 
 ERASE = "erase"
@@ -117,7 +110,7 @@ def erase_person(
         person = resolve(settings, privacy, identifier, rules.normalisers)
         contracts = load_contracts(settings)
         hashes = {hashed(handle) for handle in person.handles}
-        reader = _Reader(privacy, contracts, hashed, rules)
+        reader = RowReader(privacy, contracts, hashed, rules)
         hashes |= reader.belongings(settings, hashes)
         named = [s for d in screening.deliveries(settings) if (s := reader.screen(d, hashes))]
         # What such a row became may be another's: an agent's comment on somebody else's ticket.
@@ -160,7 +153,7 @@ def screen_landing(settings: Settings) -> int:
     privacy, hashed = load_privacy(settings), hasher(settings)
     rules = load_identity_rules(settings)
     contracts = load_contracts(settings)
-    reader = _Reader(privacy, contracts, hashed, rules)
+    reader = RowReader(privacy, contracts, hashed, rules)
     known = _known_deliveries(settings)
     fresh = [
         d
@@ -171,70 +164,6 @@ def screen_landing(settings: Settings) -> int:
     if found:
         screening.replace_deliveries(settings, contracts, found)
     return sum(len(item.erased or ()) for item in found)
-
-
-class _Reader:
-    """Reads deliveries and tells which rows name somebody."""
-
-    def __init__(
-        self,
-        privacy: Privacy,
-        contracts: Mapping[tuple[str, str], Contract],
-        hashed: Hash,
-        rules: IdentityRules,
-    ) -> None:
-        self._privacy = privacy
-        self._contracts = contracts
-        self._hashed = hashed
-        self._normalisers, self._own_types = rules.normalisers, rules.own_types
-
-    def screen(self, delivery: Delivery, hashes: set[str]) -> screening.Screened | None:
-        """The rows of a delivery that name somebody with one of these hashes."""
-        table = f"{delivery.source}/{delivery.entity}"
-        domains = self._privacy.subjects.get(table, {})
-        has_rows = any(value.startswith(ROW) for value in hashes)
-
-        def is_erased(fields: Mapping[str, Any], text: str) -> bool:
-            handles = handles_of(fields, text, domains, self._normalisers, self._own_types)
-            if has_rows:
-                handles.add(row_handle(table, text))
-            return any(self._hashed(handle) in hashes for handle in handles)
-
-        contract = self._contracts.get((delivery.source, delivery.entity))
-        return screening.screen(delivery, contract, is_erased)
-
-    def corrected(self, settings: Settings, named: Iterable[screening.Screened]) -> set[str]:
-        """Hashes of the broken rows whose correction names the person."""
-        places = (
-            (item.delivery.source, item.delivery.entity, item.delivery.delivery_id)
-            for item in named
-        )
-        return {
-            self._hashed(row_handle(f"{delivery.source}/{delivery.entity}", row.text))
-            for delivery, row in corrected_rows(settings, self._contracts, places)
-        }
-
-    def belongings(self, settings: Settings, hashes: set[str]) -> set[str]:
-        """Hashes of what belongs to the person whole, such as the tickets that they opened."""
-        found: set[str] = set()
-        for domain, belonging in self._privacy.belongings.items():
-            owner_domain = self._privacy.subjects[belonging.table][belonging.owner]
-            for delivery in screening.deliveries(settings):
-                if f"{delivery.source}/{delivery.entity}" != belonging.table:
-                    continue
-                contract = self._contracts.get((delivery.source, delivery.entity))
-                for row in _readable_rows(delivery, contract):
-                    owner, owned = row.get(belonging.owner), row.get(belonging.owned)
-                    if owned and self._hashed((owner_domain, str(owner))) in hashes:
-                        found.add(self._hashed((domain, str(owned))))
-        return found
-
-
-def _readable_rows(delivery: Delivery, contract: Contract | None) -> list[Mapping[str, Any]]:
-    try:
-        return [row.fields for row in screening.rows_of(delivery, contract)]
-    except (Refused, OSError):
-        return []
 
 
 def _carry_out(
@@ -248,7 +177,7 @@ def _carry_out(
     privacy, hashed = load_privacy(settings), hasher(settings)
     contracts = load_contracts(settings)
     rules = load_identity_rules(settings)
-    reader = _Reader(privacy, contracts, hashed, rules)
+    reader = RowReader(privacy, contracts, hashed, rules)
     # Rows of a fetch that was cut off: the next fetch asks for them again, and screens them.
     forget_rows(settings)
     found = [s for d in screening.deliveries(settings) if (s := reader.screen(d, hashes))]

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from pathlib import Path
 
 import pytest
 import yaml
-from built_company import Built, current_release, parquet_hashes
+from built_company import DERIVED, STATE, Built, copy_home, current_release, parquet_hashes
+from support_user import land_person
 
 from orchestration import warehouse
 from orchestration.errors import EXIT_REFUSED, JourneylineError
 from orchestration.ingest.landing import land_file
-from orchestration.pipeline.night import run_nights
+from orchestration.pipeline.night import RunReport, run_nights
 from orchestration.settings import Settings
 
 
@@ -35,24 +35,46 @@ def test_any_one_source_publishes(landed_home: Settings, kept: str) -> None:
     assert current_release(landed_home) is not None
 
 
-def test_a_corrupted_delivery_is_refused_and_the_others_go_on(
-    built: Built, built_home: Settings, tmp_path: Path
-) -> None:
+@dataclass(frozen=True)
+class Night:
+    """A run over a corrupted delivery and a good one, in which no other host could be called."""
+
+    settings: Settings
+    received_at: datetime
+    report: RunReport
+    called: list[object]
+
+
+@pytest.fixture(scope="module")
+def corrupted_night(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Night:
+    """One run; the tests only look."""
+    folder = tmp_path_factory.mktemp("corrupted")
+    settings = copy_home(built.settings, folder / "home", (*STATE, *DERIVED))
     received_at = _next_night(built)
-    corrupted = tmp_path / "events.ndjson.gz"
+    corrupted = folder / "events.ndjson.gz"
     corrupted.write_bytes(b"\x1f\x8b\x08\x00 this is no gzip stream")
-    land_file(built_home, "segment", "events", corrupted, received_at)
-    _land_person(built_home, tmp_path, "990001", received_at)
-    report = run_nights(built_home)
-    assert report.load is not None
-    assert len(report.load.refused) == 1
-    assert report.load.refused[0].startswith("segment/events/")
-    assert report.load.accepted == 1
-    connection = warehouse.connect(built_home.current / "journeyline.duckdb", read_only=True)
+    land_file(settings, "segment", "events", corrupted, received_at)
+    land_person(settings, folder, "990001", received_at)
+    called: list[object] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", _no_call(called, socket.socket.connect))
+        patch.setattr(socket, "getaddrinfo", _no_lookup(called, socket.getaddrinfo))
+        report = run_nights(settings)
+    return Night(settings, received_at, report, called)
+
+
+def test_a_corrupted_delivery_is_refused_and_the_others_go_on(corrupted_night: Night) -> None:
+    load = corrupted_night.report.load
+    assert load is not None
+    assert len(load.refused) == 1
+    assert load.refused[0].startswith("segment/events/")
+    assert load.accepted == 1
+    release = corrupted_night.settings.current / "journeyline.duckdb"
+    connection = warehouse.connect(release, read_only=True)
     status = connection.execute(
         "select status, landed_count, reason is not null from _inputs where received_at = ? "
         "order by source",
-        [received_at.replace(tzinfo=None)],
+        [corrupted_night.received_at.replace(tzinfo=None)],
     ).fetchall()
     connection.close()
     assert status == [("refused", 0, True), ("loaded", 1, False)]
@@ -75,24 +97,31 @@ def test_a_kpi_out_of_bounds_keeps_the_last_release(
     assert parquet_hashes(settings) == hashes
 
 
-def test_a_run_calls_no_other_host(
-    built: Built, built_home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    called: list[object] = []
-    connect = socket.socket.connect
+def test_a_run_calls_no_other_host(corrupted_night: Night) -> None:
+    assert corrupted_night.report.publication is not None
+    assert corrupted_night.called == []
 
+
+def test_a_call_of_another_host_would_have_been_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[object] = []
+    monkeypatch.setattr(socket.socket, "connect", _no_call(called, socket.socket.connect))
+    monkeypatch.setattr(socket, "getaddrinfo", _no_lookup(called, socket.getaddrinfo))
+    with pytest.raises(OSError, match="may not look up"):
+        socket.create_connection(("host.example", 80))
+    with socket.socket() as one, pytest.raises(OSError, match="may not call"):
+        one.connect(("192.0.2.1", 80))
+    assert called == ["host.example", ("192.0.2.1", 80)]
+
+
+def _no_call(called: list[object], usual: Callable[..., object]) -> Callable[..., object]:
     def guarded(self: socket.socket, address: object) -> None:
         host = address[0] if isinstance(address, tuple) else "local"
         if host not in ("127.0.0.1", "::1", "localhost", "local"):
             called.append(address)
             raise OSError(f"a run may not call {address}")
-        connect(self, address)
+        usual(self, address)
 
-    monkeypatch.setattr(socket.socket, "connect", guarded)
-    monkeypatch.setattr(socket, "getaddrinfo", _no_lookup(called, socket.getaddrinfo))
-    _land_person(built_home, tmp_path, "990002", _next_night(built))
-    run_nights(built_home)
-    assert called == []
+    return guarded
 
 
 def _no_lookup(called: list[object], usual: Callable[..., object]) -> Callable[..., object]:
@@ -118,22 +147,6 @@ def _published_sources(settings: Settings) -> set[str]:
     ).fetchall()
     connection.close()
     return {source for (source,) in rows}
-
-
-def _land_person(settings: Settings, folder: Path, user_id: str, received_at: datetime) -> None:
-    """Land one support user whom nobody knew, so that there is something to publish."""
-    user = {
-        "id": int(user_id),
-        "email": f"new.person.{user_id}@example.org",
-        "name": "New Person",
-        "role": "end-user",
-        "created_at": "2025-07-01T00:00:00Z",
-        "updated_at": "2025-07-01T00:00:00Z",
-        "active": True,
-    }
-    path = folder / "users.ndjson"
-    path.write_text(json.dumps(user) + "\n", encoding="utf-8")
-    land_file(settings, "zendesk", "users", path, received_at)
 
 
 def _next_night(built: Built) -> datetime:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pytest
-from built_company import Built, current_release, parquet_hashes
+from built_company import DERIVED, STATE, Built, copy_home, current_release, parquet_hashes
 from landing_rows import land_users, next_night, support_user
 
 from orchestration import warehouse
@@ -16,7 +17,7 @@ from orchestration.ingest.quarantine import (
     list_quarantine,
     show_quarantine,
 )
-from orchestration.pipeline.night import nothing_waits, run_nights
+from orchestration.pipeline.night import RunReport, nothing_waits, run_nights
 from orchestration.settings import Settings
 
 
@@ -40,61 +41,93 @@ def inputs_of(settings: Settings, delivery_id: str) -> tuple[object, ...] | None
         ).fetchone()
 
 
-def test_broken_rows_wait_in_quarantine_and_the_others_are_published(
-    built: Built, built_home: Settings, tmp_path: Path
-) -> None:
-    users = [support_user(910_000 + n) for n in range(60)]
-    users[7]["created_at"] = "soon"
-    users[8]["id"] = None
-    before = {(g.source, g.entity, g.rule): g.row_count for g in list_quarantine(built_home)}
-    delivery = land_users(built_home, tmp_path, users, next_night(built))
-    report = run_nights(built_home)
-    assert report.load is not None
-    assert (report.load.accepted, report.load.quarantined) == (58, 2)
-    assert report.load.held_sources == []
-    assert published_users(built_home) >= {str(910_000 + n) for n in range(60) if n not in (7, 8)}
-    assert not published_users(built_home) & {"910007", "910008"}
-    assert inputs_of(built_home, delivery) == ("loaded", 60, 58, 2, None)
-    after = {(g.source, g.entity, g.rule): g.row_count for g in list_quarantine(built_home)}
-    assert sum(after.values()) - sum(before.values()) == 2
-    rows = [r for r in show_quarantine(built_home, "zendesk") if r.delivery_id == delivery]
+@dataclass(frozen=True)
+class BadNight:
+    """Two nights of deliveries of the support desk's users, in one run.
+
+    Args:
+        settings: The home.
+        report: What the run did.
+        counts: Rows in quarantine before it, by source, entity and rule.
+        broken: A delivery with two broken rows of sixty.
+        past_bound: One with twenty of sixty.
+        wider: One with a column that nobody announced.
+        good: One of the night after, with nothing wrong.
+    """
+
+    settings: Settings
+    report: RunReport
+    counts: dict[tuple[str, str, str], int]
+    broken: str
+    past_bound: str
+    wider: str
+    good: str
+
+
+def counted(settings: Settings) -> dict[tuple[str, str, str], int]:
+    """Rows in quarantine, by source, entity and rule."""
+    return {(g.source, g.entity, g.rule): g.row_count for g in list_quarantine(settings)}
+
+
+@pytest.fixture(scope="module")
+def bad_night(built: Built, tmp_path_factory: pytest.TempPathFactory) -> BadNight:
+    """One run over all of it; the tests only look."""
+    folder = tmp_path_factory.mktemp("bad_night")
+    settings = copy_home(built.settings, folder / "home", (*STATE, *DERIVED))
+    counts = counted(settings)
+    broken = [support_user(910_000 + n) for n in range(60)]
+    broken[7]["created_at"] = "soon"
+    broken[8]["id"] = None
+    past_bound = [support_user(920_000 + n) for n in range(60)]
+    for user in past_bound[:20]:
+        user["created_at"] = "soon"
+    wider = [support_user(940_000, shoe_size=44)]
+    deliveries = [
+        land_users(settings, folder, users, next_night(built))
+        for users in (broken, past_bound, wider)
+    ]
+    good = land_users(settings, folder, [support_user(930_000)], next_night(built, later=1))
+    return BadNight(settings, run_nights(settings), counts, *deliveries, good)
+
+
+def test_broken_rows_wait_in_quarantine_and_the_others_are_published(bad_night: BadNight) -> None:
+    settings, users = bad_night.settings, published_users(bad_night.settings)
+    assert users >= {str(910_000 + n) for n in range(60) if n not in (7, 8)}
+    assert not users & {"910007", "910008"}
+    assert inputs_of(settings, bad_night.broken) == ("loaded", 60, 58, 2, None)
+    # the two, and all of the delivery that was held
+    assert sum(counted(settings).values()) - sum(bad_night.counts.values()) == 2 + 60
+    shown = show_quarantine(settings, "zendesk", limit=200)
+    rows = [row for row in shown if row.delivery_id == bad_night.broken]
     assert {row.column_name for row in rows} == {"created_at", "user_id"}
     assert all('"New Person"' in row.payload for row in rows)
 
 
 def test_a_source_past_its_bound_stays_at_its_last_good_data_and_is_named(
-    built: Built, built_home: Settings, tmp_path: Path
+    built: Built, bad_night: BadNight
 ) -> None:
-    users = [support_user(920_000 + n) for n in range(60)]
-    for user in users[:20]:
-        user["created_at"] = "soon"
-    before = published_users(built_home)
-    bad = land_users(built_home, tmp_path, users, next_night(built))
-    good = land_users(built_home, tmp_path, [support_user(930_000)], next_night(built, later=1))
-    report = run_nights(built_home)
+    report, settings = bad_night.report, bad_night.settings
     assert report.load is not None
     assert report.load.held_sources == ["zendesk"]
     assert report.publication is not None
     assert report.publication.published
-    assert published_users(built_home) == before | {"930000"}
-    row = inputs_of(built_home, bad)
+    users = published_users(settings)
+    assert users >= published_users(built.settings) | {"930000"}
+    assert not users & {str(920_000 + n) for n in range(60)}
+    row = inputs_of(settings, bad_night.past_bound)
     assert row is not None
     assert row[:4] == ("held", 60, 0, 60)
     assert "bound" in str(row[4])
-    assert inputs_of(built_home, good) == ("loaded", 1, 1, 0, None)
+    assert inputs_of(settings, bad_night.good) == ("loaded", 1, 1, 0, None)
 
 
 def test_a_column_that_nobody_announced_is_recorded_and_the_night_goes_on(
-    built: Built, built_home: Settings, tmp_path: Path
+    bad_night: BadNight,
 ) -> None:
-    delivery = land_users(
-        built_home, tmp_path, [support_user(940_000, shoe_size=44)], next_night(built)
-    )
-    assert run_nights(built_home).publication is not None
-    assert "940000" in published_users(built_home)
-    connection = warehouse.connect(built_home.warehouse, read_only=True)
+    assert "940000" in published_users(bad_night.settings)
+    connection = warehouse.connect(bad_night.settings.warehouse, read_only=True)
     changes = connection.execute(
-        "select column_name, change from ingest.drift where delivery_id = ?", [delivery]
+        "select column_name, change from ingest.drift where delivery_id = ?", [bad_night.wider]
     ).fetchall()
     connection.close()
     assert changes == [("shoe_size", "added")]

@@ -10,7 +10,7 @@ import duckdb
 import publishing
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from orchestration.errors import JourneylineError
@@ -32,6 +32,7 @@ HOSTILE = st.one_of(
             "",
             "x\ny",
             "x\n",
+            "\0",
         ]
     ),
     st.text(max_size=12),
@@ -69,6 +70,8 @@ def contract_with(field: str, value: str, words: list[str]) -> dict[str, object]
 
 @settings(max_examples=150, deadline=None)
 @given(field=st.sampled_from(FIELDS), value=HOSTILE, words=st.lists(HOSTILE, min_size=1))
+@example(field="monthColumn", value="", words=["\0"])
+@example(field="monthColumn", value="occurred_at", words=["\0"])
 def test_a_contract_is_refused_or_says_one_select_and_plain_names(
     field: str, value: str, words: list[str]
 ) -> None:
