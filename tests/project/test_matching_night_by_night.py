@@ -59,7 +59,7 @@ GIVEN = {
     "stg_hubspot__owners": "email text, load_number integer, received_at timestamp",
 }
 # What a night looked at, and when a value was met first, are the night's own.
-NOT_COMPARED = ("change_number", "generation")
+NOT_COMPARED = ("change_number", "generation", "came_load_number", "moved_load_number")
 PROJECT = """\
 name: journeyline
 version: "1.0"
@@ -113,10 +113,7 @@ class Company:
         told_again["received_at"] -= timedelta(hours=chance.randrange(30))
         self._company(number)
         if number in (1, 3):
-            address = chance.choice(self.tables[VERSIONS])["email"]
-            self.tables["stg_hubspot__owners"].append(
-                {"email": address, "load_number": self.load_number, "received_at": _night(number)}
-            )
+            self._owner(number)
         if self.decisions and chance.random() < 0.5:
             self.decisions.pop()
         for decision in ("must_link", "cannot_link"):
@@ -144,7 +141,7 @@ class Company:
                 ),
                 "additional_emails": maybe("b@birch.example;p1@mail.example"),
                 "phone": maybe("+4930123456", "+4930123457", "+10000000000"),
-                "merged_record_ids": maybe(*(["0", "1; 2"] if chance.random() < 0.3 else [])),
+                "merged_record_ids": maybe(f"{chance.randrange(9)}; {chance.randrange(9)}"),
                 "first_name": chance.choice(["Ann", "Anna", "Bob", "Robert", "Cleo", None]),
                 "last_name": chance.choice(["Berg", "Bergg", "Lee", None]),
                 "postal_code": maybe("1010", "1011"),
@@ -169,6 +166,18 @@ class Company:
                     "load_number": self.load_number,
                 }
             )
+
+    def _owner(self, number: int) -> None:
+        """An employee's address; the second night tells the same one, as of an earlier night."""
+        owners = self.tables["stg_hubspot__owners"]
+        known = [owner["email"] for owner in owners]
+        owners.append(
+            {
+                "email": [*known, self.chance.choice(self.tables[VERSIONS])["email"]][0],
+                "load_number": self.load_number,
+                "received_at": _night(0 if known else number),
+            }
+        )
 
     def _company(self, number: int) -> None:
         domain = self.chance.choice(["alder.example", "www.birch.example", "cedar.example"])

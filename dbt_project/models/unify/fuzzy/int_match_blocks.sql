@@ -7,7 +7,8 @@
 with
 
 record_blocks as (
-    select * from {{ ref('int_record_blocks') }} as blocks
+    select block_value, record_key, block_cap, known_at
+    from {{ ref('int_record_blocks') }} as blocks
     where {{ touched_filter('blocks', 'int_touched_blocks', ['block_value']) }}
 ),
 

@@ -22,6 +22,25 @@ record_states as (
     where {{ touched_filter('states', 'int_touched_records', ['record_key']) }}
 ),
 
+newest_versions as (
+    select max(load_number) as load_number from {{ ref('int_record_versions') }}
+),
+
+-- what was here before, so that whatever comes or moves is told from what is only said again
+blocks_before as (
+    {%- if is_incremental() %}
+    select block_value, record_key, came_load_number, moved_load_number, known_at from {{ this }}
+    {%- else %}
+    select
+        cast(null as {{ dbt.type_string() }}) as block_value,
+        cast(null as {{ dbt.type_string() }}) as record_key,
+        cast(null as integer) as came_load_number,
+        cast(null as integer) as moved_load_number,
+        cast(null as timestamp) as known_at
+    where false
+    {%- endif %}
+),
+
 identity_settings as (
     select block_cap from {{ ref('stg_config__identity_settings') }}
     where merge_weight is not null
@@ -103,6 +122,27 @@ records_in_blocks as (
         blocks_stacked.block_value,
         blocks_stacked.record_key,
         identity_settings.block_cap
+),
+
+record_blocks as (
+    select
+        records_in_blocks.block_value,
+        records_in_blocks.record_key,
+        records_in_blocks.block_cap,
+        coalesce(blocks_before.came_load_number, newest_versions.load_number)
+            as came_load_number,
+        case
+            when blocks_before.known_at <> records_in_blocks.known_at
+                then newest_versions.load_number
+            else blocks_before.moved_load_number
+        end as moved_load_number,
+        records_in_blocks.known_at,
+    from records_in_blocks
+    cross join newest_versions
+    left join blocks_before
+        on
+            records_in_blocks.block_value = blocks_before.block_value
+            and records_in_blocks.record_key = blocks_before.record_key
 )
 
-select * from records_in_blocks
+select * from record_blocks

@@ -128,9 +128,11 @@ match_pairs as (
         on
             pairs.rule = match_values.rule
             and pairs.match_value = match_values.match_value
+    -- a rule that asks for no names says nothing of them, whatever else the two records share
     left join names_judged
         on
-            pairs.left_record_key = names_judged.left_record_key
+            pairs.guard in ('names_do_not_conflict', 'names_match')
+            and pairs.left_record_key = names_judged.left_record_key
             and pairs.right_record_key = names_judged.right_record_key
 )
 

@@ -13,8 +13,8 @@ record_versions as (
 ),
 
 records_delivered as (
-    select record_key, staff_load_number from {{ ref('int_records_delivered') }}
-    where staff_load_number is not null
+    select record_key, newest_staff_load_number from {{ ref('int_records_delivered') }}
+    where newest_staff_load_number is not null
 ),
 
 record_identifiers as (
@@ -45,7 +45,7 @@ changes_stacked as (
     union all
     select record_key, load_number from record_identifiers
     union all
-    select record_key, staff_load_number from records_delivered
+    select record_key, newest_staff_load_number from records_delivered
 ),
 
 -- a company's name and domain are evidence of the people it is said to employ
