@@ -1,4 +1,4 @@
-"""`python -m benchmarks.identity demo|public|clustering`: how right identities are, how fast."""
+"""`python -m benchmarks.identity demo|public|clustering|nightly`: how right, and how fast."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.document import write_section
-from benchmarks.identity import clustering, demo, public
+from benchmarks.identity import clustering, demo, nightly, public
 from benchmarks.measuring import machine, versions
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -16,10 +16,11 @@ ROOT = Path(__file__).resolve().parents[2]
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one benchmark and write its section."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("demo", "public", "clustering"))
+    parser.add_argument("what", choices=("demo", "public", "clustering", "nightly"))
     parser.add_argument("--home", type=Path, default=Path("/tmp/journeyline-identity"))
     parser.add_argument("--customers", type=int, default=5_000, help="default: 5,000")
     parser.add_argument("--nights", type=int, default=30, help="default: 30")
+    parser.add_argument("--tonight", type=int, default=1, help="nights in one run; default: 1")
     parser.add_argument("--seeds", type=int, nargs="+", default=[7, 23], help="default: 7 23")
     parser.add_argument("--records", type=int, default=10_000_000, help="default: 10,000,000")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
@@ -28,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     if given.what == "demo":
         text = demo.measure(given.home, given.customers, given.nights, given.seeds)
+    elif given.what == "nightly":
+        text = nightly.measure(given.home, given.customers, given.nights, given.tonight)
     elif given.what == "clustering":
         text = clustering.measure(given.records)
     else:

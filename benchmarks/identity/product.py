@@ -65,7 +65,7 @@ def clusters_of_product(
     for number, (probability, text) in enumerate(told):
         rules.write_text(text, encoding="utf-8")
         steps.write_configuration(settings)
-        run_dbt(settings, ["run", *_FED])
+        run_dbt(settings, ["run", "--full-refresh", *_FED])
         source.execute(f"attach '{settings.warehouse}' as warehouse (read_only)")
         source.execute(
             f"create table clusters_{number} as select split_part(record_key, '/', 3) as record, "
@@ -89,5 +89,5 @@ def _home_with(source: duckdb.DuckDBPyConnection, folder: Path) -> Settings:
         connection.execute(f"create temp view source as from '{path}'")
         for statement in _VERSIONS.strip().split(";\n"):
             connection.execute(statement)
-    run_dbt(settings, ["run", *_FED])
+    run_dbt(settings, ["run", "--full-refresh", *_FED])
     return settings

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import duckdb
 
-from orchestration.unify import components
+from orchestration.unify import components, touched_components
 
 _MARKS = """
 create schema if not exists pipeline;
@@ -22,7 +22,7 @@ def cluster_all(connection: duckdb.DuckDBPyConnection, target: str, pairs: str) 
 
     Args:
         connection: dbt's connection, in the transaction of the model.
-        target: The model's table (record_key, cluster_key).
+        target: The model's table (record_key, cluster_key, record_hash).
         pairs: Relation of (left_record_key, right_record_key).
     """
     renamed = f"select left_record_key as left_node, right_record_key as right_node from {pairs}"
@@ -34,12 +34,13 @@ def cluster_changes(
 ) -> None:
     """Bring the table of clusters up to date with pairs that say what changed.
 
-    Without a mark, or where the pairs were built anew since it was set, all pairs are taken.
+    Without a mark, or where the pairs were built anew or the engine was replaced since it was set,
+    all pairs are taken.
 
     Args:
         connection: dbt's connection, in the transaction of the model: table and mark change
             together or not at all.
-        target: The model's table (record_key, cluster_key).
+        target: The model's table (record_key, cluster_key, record_hash).
         pairs: Relation of (left_record_key, right_record_key, is_gone, generation,
             change_number), kept by the strategy `kept_pairs`.
         is_whole: Take all pairs: there is no table, or a full refresh was asked for.
@@ -51,9 +52,9 @@ def cluster_changes(
         [target],
     ).fetchone()
     if is_whole or mark is None or newest is None or mark[0] != newest[0]:
-        components.write_labels(connection, target, components.standing(pairs))
+        components.write_labels(connection, target, touched_components.standing(pairs))
     else:
-        components.update_labels(connection, target, pairs, since=mark[1])
+        touched_components.update_labels(connection, target, pairs, since=mark[1])
     connection.execute("delete from pipeline.component_marks where relation_name = ?", [target])
     if newest is not None:
         connection.execute(
@@ -70,4 +71,5 @@ def _newest_change(connection: duckdb.DuckDBPyConnection, pairs: str) -> tuple[s
         f"select generation, change_number from {pairs} where change_number = {row[0]} limit 1"
     ).fetchone()
     assert found is not None
-    return found[0], found[1]
+    # the hashes by which a table of labels is searched are this engine's own
+    return f"{found[0]} duckdb {duckdb.__version__}", found[1]

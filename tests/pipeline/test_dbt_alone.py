@@ -28,7 +28,7 @@ def _fingerprints(settings: Settings) -> dict[str, tuple[int, int]]:
             select table_schema || '.' || table_name from information_schema.tables
             where table_type = 'BASE TABLE'
                 and table_schema in ('unify', 'journey', 'measure', 'decide')
-                and table_name <> 'int_touched_customers'
+                and table_name not like 'int_touched_%'
             """
         ).fetchall()
         return {table: _fingerprint(connection, table) for (table,) in tables}

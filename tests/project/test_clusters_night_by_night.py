@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from orchestration import warehouse
 from orchestration.pipeline.dbt_runner import _close_connections
 from orchestration.settings import REPO_ROOT, Settings
-from orchestration.unify import components
+from orchestration.unify import touched_components
 from orchestration.unify.ledger import update_ledger
 
 pytestmark = pytest.mark.slow
@@ -212,7 +212,7 @@ def test_night_by_night_is_as_whole_and_arrival_does_not_matter(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # in graphs as small as these, every night would be found too large to look for
-    monkeypatch.setattr(components, "_SHARE_LOOKED_FOR", 0)
+    monkeypatch.setattr(touched_components, "_SHARE_LOOKED_FOR", 0)
 
     # an integer, for a stream that is random in earnest: nothing of one can be left out
     @given(seed=st.integers(min_value=0))

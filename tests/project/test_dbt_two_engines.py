@@ -19,8 +19,8 @@ ENGINE_PREFIX = "engine_"
 # gets a dispatched macro.
 PORTABLE = frozenset(
     [
-        # conditions and casts
-        *("And", "Or", "If", "Case", "Coalesce", "Nullif", "Cast", "TryCast"),
+        # conditions and casts; exists with a subquery
+        *("And", "Or", "If", "Case", "Coalesce", "Exists", "Nullif", "Cast", "TryCast"),
         # numbers; both skip nulls in greatest and least
         *("Greatest", "Least", "Floor", "Round"),
         # text; split_part counts from 1, and from the end below 0

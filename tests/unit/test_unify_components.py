@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration.unify import components
+from orchestration.unify import components, touched_components
 from orchestration.unify.clustering import cluster_changes
 
 Pair = tuple[str, str]
@@ -76,7 +76,7 @@ def expected(standing: set[Pair]) -> dict[str, str]:
 @pytest.fixture
 def _all_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """In graphs as small as these, every night would be found too large to look for."""
-    monkeypatch.setattr(components, "_SHARE_LOOKED_FOR", 0)
+    monkeypatch.setattr(touched_components, "_SHARE_LOOKED_FOR", 0)
 
 
 @pytest.mark.usefixtures("_all_looked_for")
@@ -165,4 +165,34 @@ def test_the_same_pair_many_times_is_one_pair() -> None:
         "labels",
         "(select 'a' as left_node, 'b' as right_node from range(256))",
     )
-    assert connection.execute("from labels order by all").fetchall() == [("a", "a"), ("b", "a")]
+    found = connection.execute("select record_key, cluster_key from labels order by all")
+    assert found.fetchall() == [("a", "a"), ("b", "a")]
+
+
+@pytest.mark.usefixtures("_all_looked_for")
+def test_records_of_one_hash_are_told_apart() -> None:
+    company = Company()
+    found = company.connection.execute(
+        "select min(node), max(node) from (select 'r' || i as node from range(300000) as t(i)) "
+        f"group by {components.record_hash('node')} having count(*) > 1 limit 1"
+    ).fetchone()
+    assert found is not None
+    known, late = found
+    standing = {(known, known), ("a", "a")}
+    company.stand(standing)
+    company.clusters()
+    standing |= {(late, late), ("a", late)}
+    company.stand(standing)
+    assert company.clusters() == {"a": "a", late: "a", known: known}
+
+
+def test_another_engine_takes_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    company = Company()
+    company.stand({("n00", "n01"), ("n02", "n03"), ("n04", "n05"), ("n06", "n07"), ("n08", "n09")})
+    company.clusters()
+    # hashes that this engine would not give
+    company.connection.execute("update clusters set record_hash = record_hash + 1")
+    monkeypatch.setattr(duckdb, "__version__", "another")
+    standing = company.kept.keys() | {("n01", "n02")}
+    company.stand(standing)
+    assert company.clusters() == expected(standing)

@@ -1,12 +1,33 @@
 -- one row per rule, pair of records, evidence and time for which the rule would link them
+-- depends_on: {{ ref('int_touched_links') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='touched_rows',
+    touched=[
+        {'model': 'int_touched_links', 'keys': ['rule', 'evidence']},
+        {
+            'model': 'int_touched_comparisons',
+            'keys': ['left_record_key=record_key'],
+            'among': "rule = 'probabilistic'",
+        },
+        {
+            'model': 'int_touched_comparisons',
+            'keys': ['right_record_key=record_key'],
+            'among': "rule = 'probabilistic'",
+        },
+    ],
+    retaken="rule in ('vendor_merge', 'must_link')",
+) }}
 {%- set decided_strength = 2000000000 %}
 {%- set exact_strength = 1000000000 %}
 {%- set never = "cast('9999-12-31' as timestamp)" %}
 with
 
 match_pairs as (
-    select * from {{ ref('int_match_pairs') }}
-    where blocked_reason is null
+    select * from {{ ref('int_match_pairs') }} as pairs
+    where
+        blocked_reason is null
+        and {{ touched_filter('pairs', 'int_touched_values', ['rule', 'match_value']) }}
 ),
 
 vendor_merges as (
@@ -14,8 +35,17 @@ vendor_merges as (
 ),
 
 pair_weights as (
-    select * from {{ ref('int_pair_weights') }}
-    where is_above_merge
+    select * from {{ ref('int_pair_weights') }} as weights
+    where
+        is_above_merge
+        and (
+            {{ touched_filter(
+                'weights', 'int_touched_comparisons', ['left_record_key=record_key']
+            ) }}
+            or {{ touched_filter(
+                'weights', 'int_touched_comparisons', ['right_record_key=record_key']
+            ) }}
+        )
 ),
 
 decisions as (
@@ -39,7 +69,7 @@ links_by_value as (
         left_record_key,
         right_record_key,
         rule,
-        match_value,
+        evidence,
         known_at,
         case
             when guard = 'names_do_not_conflict'
@@ -59,7 +89,7 @@ links_by_name as (
         left_record_key,
         right_record_key,
         rule,
-        match_value,
+        evidence,
         greatest(known_at, first_names_match_at) as known_at,
         capped_at as dead_at,
     from match_pairs
@@ -72,7 +102,7 @@ links_by_name as (
         left_record_key,
         right_record_key,
         rule,
-        match_value,
+        evidence,
         greatest(known_at, full_names_match_at) as known_at,
         capped_at as dead_at,
     from match_pairs
@@ -86,7 +116,7 @@ links_by_vendor as (
         left_record_key,
         right_record_key,
         'vendor_merge' as rule,
-        left_record_key || '|' || right_record_key as match_value,
+        {{ pseudonym("left_record_key || '|' || right_record_key") }} as evidence,
         known_at,
         cast(null as timestamp) as dead_at,
     from vendor_merges
@@ -105,7 +135,7 @@ links_stacked as (
         exact_links.left_record_key,
         exact_links.right_record_key,
         exact_links.rule,
-        {{ pseudonym('exact_links.match_value') }} as evidence,
+        exact_links.evidence,
         {{ exact_strength }} - coalesce(identity_rules.trust, 0) as strength,
         exact_links.known_at,
         exact_links.dead_at,

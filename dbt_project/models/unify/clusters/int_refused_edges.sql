@@ -24,7 +24,7 @@ pairs_judged as (
         match_pairs.left_record_key,
         match_pairs.right_record_key,
         match_pairs.rule,
-        match_pairs.match_value,
+        match_pairs.evidence,
         case
             when match_pairs.blocked_reason is not null
                 then 'blocked: ' || match_pairs.blocked_reason
@@ -49,7 +49,7 @@ refused_edges as (
         pairs_judged.right_record_key,
         pairs_judged.rule,
         pairs_judged.reason,
-        {{ pseudonym('pairs_judged.match_value') }} as evidence,
+        pairs_judged.evidence,
         pairs_judged.known_at,
     from pairs_judged
     where pairs_judged.reason is not null

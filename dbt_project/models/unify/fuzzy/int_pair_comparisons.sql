@@ -1,4 +1,12 @@
 -- one row per pair of states of two records that share a block
+{{ config(
+    materialized='incremental',
+    incremental_strategy='touched_rows',
+    touched=[
+        {'model': 'int_touched_comparisons', 'keys': ['left_record_key=record_key']},
+        {'model': 'int_touched_comparisons', 'keys': ['right_record_key=record_key']},
+    ],
+) }}
 {%- set swapped = fuzzy_numbers()['first and last name swapped'] %}
 {%- set same_address = fuzzy_numbers()['same e-mail address'] %}
 with
@@ -7,11 +15,17 @@ record_states as (
     select * from {{ ref('int_record_states') }}
 ),
 
+blocks_compared as (
+    select distinct block_value from {{ ref('int_match_blocks') }} as blocks
+    where {{ touched_filter('blocks', 'int_touched_comparisons', ['record_key']) }}
+),
+
 match_blocks as (
     select block_value, record_key, capped_at from {{ ref('int_match_blocks') }}
     where
         record_count > 1
         and not is_above_cap
+        and block_value in (select blocks_compared.block_value from blocks_compared)
 ),
 
 pairs as (
@@ -26,6 +40,9 @@ pairs as (
         on
             match_blocks.block_value = others.block_value
             and match_blocks.record_key < others.record_key
+    where
+        {{ touched_filter('match_blocks', 'int_touched_comparisons', ['record_key']) }}
+        or {{ touched_filter('others', 'int_touched_comparisons', ['record_key']) }}
     group by match_blocks.record_key, others.record_key
 ),
 

@@ -1,9 +1,24 @@
 -- one row per pair of states of two records, with the weight of what they have in common
+{{ config(
+    materialized='incremental',
+    incremental_strategy='touched_rows',
+    touched=[
+        {'model': 'int_touched_comparisons', 'keys': ['left_record_key=record_key']},
+        {'model': 'int_touched_comparisons', 'keys': ['right_record_key=record_key']},
+    ],
+) }}
 {%- set terms = fuzzy_terms() %}
 with
 
 pair_comparisons as (
-    select * from {{ ref('int_pair_comparisons') }}
+    select * from {{ ref('int_pair_comparisons') }} as comparisons
+    where
+        {{ touched_filter(
+            'comparisons', 'int_touched_comparisons', ['left_record_key=record_key']
+        ) }}
+        or {{ touched_filter(
+            'comparisons', 'int_touched_comparisons', ['right_record_key=record_key']
+        ) }}
 ),
 
 level_weights as (

@@ -1,8 +1,14 @@
 -- one row per record and set of compared values that one of its versions bore
+{{ config(
+    materialized='incremental',
+    incremental_strategy='touched_rows',
+    touched=[{'model': 'int_touched_records', 'keys': ['record_key']}],
+) }}
 with
 
 record_versions as (
-    select * from {{ ref('int_record_versions') }}
+    select * from {{ ref('int_record_versions') }} as versions
+    where {{ touched_filter('versions', 'int_touched_records', ['record_key']) }}
 ),
 
 delivered_companies as (

@@ -1,14 +1,22 @@
 -- one row per match rule, value and pair of records that share it
+{{ config(
+    materialized='incremental',
+    incremental_strategy='touched_rows',
+    touched=[{'model': 'int_touched_values', 'keys': ['rule', 'match_value']}],
+) }}
 with
 
 match_candidates as (
     select rule, match_value, record_key, guard, fan_out_cap, trust, arrival_rank, known_at
-    from {{ ref('int_match_candidates') }}
-    where record_count > 1
+    from {{ ref('int_match_candidates') }} as candidates
+    where
+        record_count > 1
+        and {{ touched_filter('candidates', 'int_touched_values', ['rule', 'match_value']) }}
 ),
 
 match_values as (
-    select rule, match_value, blocked_reason, capped_at from {{ ref('int_match_values') }}
+    select rule, match_value, evidence, blocked_reason, capped_at
+    from {{ ref('int_match_values') }}
 ),
 
 record_names as (
@@ -100,6 +108,7 @@ match_pairs as (
         pairs.match_value,
         pairs.left_record_key,
         pairs.right_record_key,
+        match_values.evidence,
         pairs.guard,
         match_values.blocked_reason,
         pairs.trust,
@@ -119,9 +128,11 @@ match_pairs as (
         on
             pairs.rule = match_values.rule
             and pairs.match_value = match_values.match_value
+    -- a rule that asks for no names says nothing of them, whatever else the two records share
     left join names_judged
         on
-            pairs.left_record_key = names_judged.left_record_key
+            pairs.guard in ('names_do_not_conflict', 'names_match')
+            and pairs.left_record_key = names_judged.left_record_key
             and pairs.right_record_key = names_judged.right_record_key
 )
 

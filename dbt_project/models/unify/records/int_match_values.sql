@@ -1,11 +1,18 @@
 -- one row per match rule and value that more than one record bears
+{{ config(
+    materialized='incremental',
+    incremental_strategy='touched_rows',
+    touched=[{'model': 'int_touched_values', 'keys': ['rule', 'match_value']}],
+) }}
 with
 
 match_candidates as (
     select
         rule, match_value, identifier_type, record_count, fan_out_cap, arrival_rank, known_at,
-    from {{ ref('int_match_candidates') }}
-    where record_count > 1
+    from {{ ref('int_match_candidates') }} as candidates
+    where
+        record_count > 1
+        and {{ touched_filter('candidates', 'int_touched_values', ['rule', 'match_value']) }}
 ),
 
 blocked_values as (
@@ -51,6 +58,7 @@ match_values as (
     select
         shared_values.rule,
         shared_values.match_value,
+        {{ pseudonym('shared_values.match_value') }} as evidence,
         values_blocked.blocked_reason,
         shared_values.record_count,
         shared_values.capped_at,

@@ -1,4 +1,9 @@
 -- one row per match rule, record and combination of values that one of its versions bore
+{{ config(
+    materialized='incremental',
+    incremental_strategy='touched_rows',
+    touched=[{'model': 'int_touched_records', 'keys': ['record_key']}],
+) }}
 {%- set attributes = [
     'first_name', 'last_name', 'birth_date', 'street', 'house_number', 'postal_code', 'city',
     'country',
@@ -17,8 +22,10 @@ record_versions as (
         city,
         country,
         received_at,
-    from {{ ref('int_record_versions') }}
-    where first_name is not null
+    from {{ ref('int_record_versions') }} as versions
+    where
+        first_name is not null
+        and {{ touched_filter('versions', 'int_touched_records', ['record_key']) }}
 ),
 
 identity_combinations as (

@@ -1,6 +1,21 @@
 -- one row per record and identifier that any of its versions bore
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key='record_key',
+    on_schema_change='fail',
+) }}
 with
 
+changed_records as (
+    select record_key from {{ ref('int_record_versions') }}
+    where {{ loaded_since_matched() }}
+    union
+    select record_key from {{ ref('int_own_identifier_versions') }}
+    where {{ loaded_since_matched() }}
+),
+
+-- all versions of a record of which one is new
 record_versions as (
     select
         record_key,
@@ -13,11 +28,13 @@ record_versions as (
         received_at,
         load_number,
     from {{ ref('int_record_versions') }}
+    where record_key in (select changed_records.record_key from changed_records)
 ),
 
 own_identifiers as (
     select record_key, identifier_type, written_value, version_at, received_at, load_number
     from {{ ref('int_own_identifier_versions') }}
+    where record_key in (select changed_records.record_key from changed_records)
 ),
 
 identity_types as (

@@ -1,4 +1,9 @@
 -- one row per record and name that any of its versions bore
+{{ config(
+    materialized='incremental',
+    incremental_strategy='touched_rows',
+    touched=[{'model': 'int_touched_records', 'keys': ['record_key']}],
+) }}
 with
 
 record_versions as (
@@ -13,7 +18,9 @@ record_names as (
         record_versions.last_name,
         min(record_versions.received_at) as known_at,
     from record_versions
-    where record_versions.first_name is not null
+    where
+        record_versions.first_name is not null
+        and {{ touched_filter('record_versions', 'int_touched_records', ['record_key']) }}
     group by
         record_versions.record_key,
         record_versions.first_name,

@@ -1,24 +1,27 @@
 -- one row per version of a record about a person
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key='record_key',
+    on_schema_change='fail',
+) }}
+{%- set versions = [
+    'int_crm_record_versions',
+    'int_email_record_versions',
+    'int_app_record_versions',
+    'int_support_record_versions',
+    'int_survey_record_versions',
+] %}
 with
 
-crm_record_versions as (
-    select * from {{ ref('int_crm_record_versions') }}
-),
-
-email_record_versions as (
-    select * from {{ ref('int_email_record_versions') }}
-),
-
-app_record_versions as (
-    select * from {{ ref('int_app_record_versions') }}
-),
-
-support_record_versions as (
-    select * from {{ ref('int_support_record_versions') }}
-),
-
-survey_record_versions as (
-    select * from {{ ref('int_survey_record_versions') }}
+changed_records as (
+    {%- for model in versions %}
+    select record_key from {{ ref(model) }}
+    where {{ newly_loaded() }}
+    {%- if not loop.last %}
+    union
+    {%- endif %}
+    {%- endfor %}
 ),
 
 identifier_forms as (
@@ -27,16 +30,15 @@ identifier_forms as (
     where identifier_value is not null
 ),
 
+-- all versions of a record of which one is new
 versions_stacked as (
-    select * from crm_record_versions
+    {%- for model in versions %}
+    select * from {{ ref(model) }}
+    where record_key in (select changed_records.record_key from changed_records)
+    {%- if not loop.last %}
     union all
-    select * from email_record_versions
-    union all
-    select * from app_record_versions
-    union all
-    select * from support_record_versions
-    union all
-    select * from survey_record_versions
+    {%- endif %}
+    {%- endfor %}
 ),
 
 versions_normalised as (

@@ -1,4 +1,9 @@
 -- one row per record about a customer, as its latest version says; staff are left out
+{{ config(
+    materialized='incremental',
+    incremental_strategy='touched_rows',
+    touched=[{'model': 'int_touched_records', 'keys': ['record_key']}],
+) }}
 with
 
 record_versions as (
@@ -6,8 +11,10 @@ record_versions as (
 ),
 
 records_delivered as (
-    select record_key from {{ ref('int_records_delivered') }}
-    where staff_known_at is null
+    select record_key from {{ ref('int_records_delivered') }} as delivered
+    where
+        staff_known_at is null
+        and {{ touched_filter('delivered', 'int_touched_records', ['record_key']) }}
 ),
 
 versions_ranked as (
