@@ -32,7 +32,7 @@ marks as (
 
 new_companies as (
     select distinct
-        {{ company_key('delivered_companies.source', 'delivered_companies.company_id') }}
+        {{ crm_key('delivered_companies.source', 'delivered_companies.company_id') }}
             as company_id,
         {{ web_domain('delivered_companies.domain') }} as domain,
     from delivered_companies
