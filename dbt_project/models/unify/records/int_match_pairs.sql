@@ -128,12 +128,15 @@ match_pairs as (
         on
             pairs.rule = match_values.rule
             and pairs.match_value = match_values.match_value
-    -- a rule that asks for no names says nothing of them, whatever else the two records share
+    -- a rule that asks for no names says nothing of them, whatever else the two records share; said
+    -- within an equality, since an engine may compare all with all for another condition's sake
     left join names_judged
         on
-            pairs.guard in ('names_do_not_conflict', 'names_match')
-            and pairs.left_record_key = names_judged.left_record_key
-            and pairs.right_record_key = names_judged.right_record_key
+            pairs.right_record_key = names_judged.right_record_key
+            and case
+                when pairs.guard in ('names_do_not_conflict', 'names_match')
+                    then pairs.left_record_key
+            end = names_judged.left_record_key
 )
 
 select * from match_pairs
