@@ -2,23 +2,29 @@
 
 The batch is a temporary view; one row per delivered record, in the order of the files and of their
 lines: `row_id` (its place, from 0), `file_number`, `failure` (number of the broken rule, null when
-none), `value`,
-`payload` (both only where a rule is broken), `shape` (the JSON keys, as JSON, or the place of a
-usual one), `row_hash`, `key_hash`, and a column `c1` … per contract column, typed.
+none), `value` and `payload` (both only where a rule is broken), `shape` (the JSON keys, as JSON, or
+the place of a usual one), `row_hash`, `key_hash`, and a column `c1` … per contract column, typed.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestration.ingest.casting import cast_sql
 from orchestration.ingest.columnar import parquet_lines_sql, parquet_texts_sql
-from orchestration.ingest.contracts import Column, Contract
+from orchestration.ingest.contracts import Contract
 from orchestration.ingest.guards import MAX_LINE_BYTES
-from orchestration.ingest.json_fields import field_sql, structure_of
+from orchestration.ingest.json_fields import (
+    field_sql,
+    json_parents,
+    json_path,
+    keys_of,
+    nested_path,
+    record_structure,
+    wanted_paths,
+)
 from orchestration.ingest.tables import literal
 
 MAX_JSON_DEPTH = 100
@@ -80,7 +86,7 @@ def rules_of(contract: Contract) -> list[Rule]:
     for i, column in numbered:
         if contract.is_json and column.physical_type.startswith("decimal"):
             # A JSON number of more digits than a double keeps has lost some on its way here.
-            path = literal(json_path(contract, column))
+            path = literal(json_path(contract, column.path))
             condition = f"case when strlen(t{i}) > 16 then json_type(line, {path}) = 'DOUBLE' end"
             found.append(("inexact_number", column.name, condition, f"t{i}"))
     for i, column in numbered:
@@ -116,7 +122,7 @@ def batch_sql(
     rules = rules_of(contract)
     columns = list(enumerate(contract.columns, start=1))
     has_newlines = not contract.is_json and not all(is_plain_csv(file.path) for file in files)
-    is_struct = _structure(contract) is not None
+    is_struct = record_structure(contract) is not None
     texts = ", ".join(
         f"nullif({_text(contract, i, has_newlines, is_struct)}, '') as t{i}" for i, _ in columns
     )
@@ -206,82 +212,8 @@ where strlen(line) >= {DEPTH_CHECKED_FROM_BYTES}
 """
 
 
-def json_depth(text: str) -> int:
-    """How deep the brackets outside strings nest."""
-    depth = deepest = 0
-    for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', text):
-        sign = token.group()
-        if sign in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif sign in "]}":
-            depth -= 1
-    return deepest
-
-
-def json_parents(contract: Contract) -> list[str]:
-    """Objects of an NDJSON record whose keys the contract speaks about; '' is the record."""
-    found = {""}
-    if not contract.is_flat:
-        for column in contract.columns:
-            for path in (column.path, *column.aliases):
-                found.update(_prefixes(path)[:-1])
-    return sorted(found)
-
-
-def known_keys(contract: Contract) -> dict[str, list[Column]]:
-    """Every key the contract reads or passes, with the columns that stand on it."""
-    found: dict[str, list[Column]] = {}
-    for column in contract.columns:
-        for path in (column.path, *column.aliases):
-            for prefix in [path] if contract.is_flat else _prefixes(path):
-                found.setdefault(prefix, []).append(column)
-    return found
-
-
-def json_path(contract: Contract, column: Column) -> str:
-    """Where in a JSON record the column is, as DuckDB reads a path."""
-    return _path_of(contract, column.path)
-
-
-def _path_of(contract: Contract, path: str) -> str:
-    return f'$."{path}"' if contract.is_flat else _json_path(path)
-
-
-def _all_paths(contract: Contract) -> list[str]:
-    """The columns' own paths, then all aliases, in the order in which a list of texts has them."""
-    own = [column.path for column in contract.columns]
-    return own + [alias for column in contract.columns for alias in column.aliases]
-
-
-def _structure(contract: Contract) -> str | None:
-    """The struct that the texts of a record are read as; None where they are a list."""
-    paths = _all_paths(contract)
-    if contract.format not in ("ndjson", "json", "parquet") or (
-        not contract.is_flat and any("[" in path for path in paths)
-    ):
-        return None
-    return structure_of(_steps(contract, path) for path in paths)
-
-
-def _steps(contract: Contract, path: str) -> tuple[str, ...]:
-    return (path,) if contract.is_flat else tuple(path.split("."))
-
-
-def _prefixes(path: str) -> list[str]:
-    parts = path.split("[")[0].split(".")
-    return [".".join(parts[: n + 1]) for n in range(len(parts))]
-
-
-def _json_path(path: str) -> str:
-    steps: Iterator[tuple[str, str]] = (
-        (name, index) for name, index in re.findall(r"([^.\[\]]+)((?:\[\d+\])*)", path)
-    )
-    return "$" + "".join(f'."{name}"{index}' for name, index in steps)
-
-
 def _texts_of_json(contract: Contract, files: Sequence[InputFile], too_deep: list[str]) -> str:
-    structure = _structure(contract)
+    structure = record_structure(contract)
     if contract.format == "parquet" and structure is not None:
         direct = [parquet_texts_sql(contract, file.path, file.number) for file in files]
         if all(direct):
@@ -289,9 +221,9 @@ def _texts_of_json(contract: Contract, files: Sequence[InputFile], too_deep: lis
     if structure is not None:
         texts = f"json_transform(line, {literal(structure)})"
     else:
-        paths = [literal(_path_of(contract, path)) for path in _all_paths(contract)]
+        paths = [literal(json_path(contract, path)) for path in wanted_paths(contract)]
         texts = f"json_extract_string(line, [{', '.join(paths)}])"
-    inner = [literal(_json_path(parent)) for parent in json_parents(contract) if parent]
+    inner = [literal(nested_path(parent)) for parent in json_parents(contract) if parent]
     parents = ", ".join(["'$'", *inner])
     kinds = f" || '|' || to_json(json_type(line, [{', '.join(inner)}]))::varchar" if inner else ""
     deep = ""
@@ -361,7 +293,7 @@ def _text(contract: Contract, number: int, has_newlines: bool, is_struct: bool) 
     column = contract.columns[number - 1]
     if is_struct:
         found = [
-            field_sql("texts", _steps(contract, path)) for path in (column.path, *column.aliases)
+            field_sql("texts", keys_of(contract, path)) for path in (column.path, *column.aliases)
         ]
     else:
         before = sum(len(other.aliases) for other in contract.columns[: number - 1])

@@ -20,9 +20,10 @@ from orchestration.act_lines import append_lines
 from orchestration.followers.following import follow_all
 from orchestration.ingest.acts import RETENTION, acts_path
 from orchestration.ingest.appending import describe_files
-from orchestration.ingest.batch import ReadyFile, prepare_delivery, read_batch
+from orchestration.ingest.batch import read_batch
 from orchestration.ingest.contracts import Contract, load_contracts
 from orchestration.ingest.landing import Delivery
+from orchestration.ingest.preparing import ReadyFile, prepare_delivery
 from orchestration.ingest.tables import literal
 from orchestration.privacy import screening
 from orchestration.privacy.handles import define_ledger_hash, hasher, load_privacy

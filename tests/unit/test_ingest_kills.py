@@ -52,8 +52,8 @@ LOAD_STEPS = [
 ]
 MORE_LOAD_STEPS = [
     ("orchestration.ingest.tables", "_create", 3),
-    ("orchestration.ingest.batch", "guard_delivery", 2),
-    ("orchestration.ingest.batch", "rewrite", 1),
+    ("orchestration.ingest.preparing", "guard_delivery", 2),
+    ("orchestration.ingest.preparing", "rewrite", 1),
     ("orchestration.ingest.batch", "read_batch", 1),
     ("orchestration.ingest.batch", "describe_files", 2),
     ("orchestration.ingest.batch", "describe_acts", 1),

@@ -17,7 +17,7 @@ from orchestration.ingest.drift.changes import (
     Sight,
 )
 from orchestration.ingest.drift.shapes import read_shape, shapes_borne
-from orchestration.ingest.reading import json_parents, known_keys
+from orchestration.ingest.json_fields import json_parents, known_keys
 from orchestration.ingest.renames import find_renames, is_recased
 
 

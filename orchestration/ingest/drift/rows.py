@@ -8,7 +8,7 @@ from orchestration.ingest.contracts import Contract
 from orchestration.ingest.drift.changes import LOSING, Change, Sight
 from orchestration.ingest.drift.shapes import read_shape, shapes_borne
 from orchestration.ingest.drift.values import is_container
-from orchestration.ingest.reading import json_parents
+from orchestration.ingest.json_fields import json_parents
 from orchestration.ingest.tables import literal
 
 
