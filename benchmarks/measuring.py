@@ -94,6 +94,12 @@ def measured(
         )
 
 
+def cpu_spent() -> float:
+    """CPU seconds of this process so far, its threads' among them."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
 def machine() -> str:
     """Cores, memory and system in one line, without the machine's name."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / (1 << 30)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from typing import Any
 import duckdb
 
 from benchmarks.document import table
-from benchmarks.measuring import MEBIBYTE, Measurement, machine, measured, versions
+from benchmarks.measuring import MEBIBYTE, Measurement, cpu_spent, machine, measured, versions
 from orchestration import warehouse
 from orchestration.pipeline.dbt_runner import _close_connections
 from orchestration.settings import REPO_ROOT, memory_limit
@@ -209,13 +208,8 @@ def _counted(path: Path, query: str) -> int:
 
 def _started() -> Callable[[], dict[str, float]]:
     """Start the clock of the work; what is returned reads it: seconds, and CPU seconds."""
-
-    def cpu() -> float:
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        return used.ru_utime + used.ru_stime
-
-    cpu_before, before = cpu(), time.monotonic()
-    return lambda: {"seconds": time.monotonic() - before, "cpu_seconds": cpu() - cpu_before}
+    cpu_before, before = cpu_spent(), time.monotonic()
+    return lambda: {"seconds": time.monotonic() - before, "cpu_seconds": cpu_spent() - cpu_before}
 
 
 def _import_all() -> None:

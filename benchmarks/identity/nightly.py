@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from benchmarks.document import table
-from benchmarks.measuring import Measurement, machine, measured, versions
+from benchmarks.measuring import Measurement, cpu_spent, machine, measured, versions
 from orchestration import warehouse
 from orchestration.settings import Settings
 
@@ -109,11 +108,6 @@ def _told(whole: Measurement, night: Measurement) -> str:
     )
 
 
-def _cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-
-
 def _run(settings: Settings, until: date) -> dict[str, Any]:
     from orchestration.pipeline import dbt_runner, state, steps
 
@@ -124,12 +118,13 @@ def _run(settings: Settings, until: date) -> dict[str, Any]:
     spent: dict[str, float] = {}
 
     def time_models(event: Any) -> None:
+        """Note what each model took, from its start to its end."""
         if event.info.name in ("NodeStart", "NodeFinished"):
             node = event.data.node_info
             if node.resource_type == "model" and event.info.name == "NodeStart":
-                begun[node.node_name] = _cpu()
+                begun[node.node_name] = cpu_spent()
             elif node.resource_type == "model":
-                spent[node.node_name] = _cpu() - begun[node.node_name]
+                spent[node.node_name] = cpu_spent() - begun[node.node_name]
 
     manifest = dbt_runner.parsed_manifest(settings)
     arguments = ["run", *steps.PHASE_RECORDS]
@@ -137,11 +132,7 @@ def _run(settings: Settings, until: date) -> dict[str, Any]:
     if not outcome.success:
         raise SystemExit(f"error: {outcome.exception or outcome.result}")
     state.record_phase(settings, state.MATCHED, state.newest_load(settings))
-    return {
-        "cpu_seconds": spent,
-        **_counts(settings),
-        "least": sorted(spent.values())[len(spent) // 8],
-    }
+    return {"cpu_seconds": spent, **_counts(settings)}
 
 
 def _counts(settings: Settings) -> dict[str, int]:

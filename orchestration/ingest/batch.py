@@ -245,14 +245,15 @@ def read_batch(
         found = connection.execute(reading.usual_shapes_sql(contract, numbered[0])).fetchall()
         usual = [shape for (shape,) in found]
     query = reading.batch_sql(contract, numbered, too_deep, usual)
-    table = quoted(f"{_LOADING}{contract.source}__{contract.entity}") + ".main.records"
-    connection.execute(f"attach ':memory:' as {table.partition('.')[0]}")
+    database = quoted(f"{_LOADING}{contract.source}__{contract.entity}")
+    connection.execute(f"attach ':memory:' as {database}")
     # Within a transaction, a table that it wrote itself is read by one core only: another
     # connection writes it.
     with closing(beside(connection)) as writer:
-        writer.execute(f"create table {table} as {query}")
+        writer.execute(f"create table {database}.main.records as {query}")
     connection.execute(
-        f"create or replace temp view batch as select rowid as row_id, * from {table}"
+        "create or replace temp view batch as"
+        f" select rowid as row_id, * from {database}.main.records"
     )
     connection.execute("create or replace temp table batch_shapes (code text, shape text)")
     for code, shape in enumerate(usual, start=1):

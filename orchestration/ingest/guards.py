@@ -155,7 +155,7 @@ def _first_line(error: Exception) -> str:
 
 def _scan(delivery: Delivery, contract: Contract) -> Guarded:
     decoder = codecs.getincrementaldecoder("utf-8")(errors="strict")
-    lines, total, run, longest, last = 0, 0, 0, 0, b""
+    lines, total, run, longest = 0, 0, 0, 0
     is_plain = contract.encoding == "utf-8"
     has_quotes = has_controls = False
     for chunk in filter(None, open_text(delivery, contract)):
@@ -182,12 +182,11 @@ def _scan(delivery: Delivery, contract: Contract) -> Guarded:
             raise Refused(f"a line is longer than {MAX_LINE_BYTES >> 20} MiB")
         lines += len(ends)
         total += len(chunk)
-        last = chunk[-1:]
     try:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
         raise Refused("the text ends within a character: it is cut off") from error
-    if total and last != b"\n":
+    if run:
         if contract.expects_final_newline and contract.format != "json":
             raise Refused("the last line has no end: the file is cut off")
         lines += 1
