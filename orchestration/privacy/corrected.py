@@ -41,7 +41,10 @@ def corrected_rows(
                 numbers |= {number for first, last in runs for number in range(first, last + 1)}
     found = []
     for delivery in screening.deliveries(settings) if broken else ():
-        numbers = broken.get((delivery.source, delivery.entity, delivery.delivery_id), set())
+        place = (delivery.source, delivery.entity, delivery.delivery_id)
+        if place not in broken:
+            continue
+        numbers = broken[place]
         contract = contracts.get((delivery.source, delivery.entity))
         try:
             rows = [row for row in screening.rows_of(delivery, contract) if row.number in numbers]
